@@ -1,0 +1,1 @@
+"""DocPort: settings, root URLs, Celery app, and what mixes the apps."""

@@ -1,0 +1,40 @@
+"""The Celery app, and the one table of what runs on a schedule.
+
+Redis carries wake-ups only: every promise is a row in PostgreSQL, and these tasks look for rows
+whose time has come. A beat that nobody took in time expires, so they never pile up.
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+from docport import embedded
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "docport.settings")
+if not settings.configured:
+    # Celery's own command comes here first. Whoever has read the settings has the services.
+    embedded.start_services()
+
+SCHEDULE = {
+    "sweep": {
+        "task": "integrations.tasks.sweep",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "seal_audit": {
+        "task": "registry.tasks.seal_audit",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "worker_heartbeat": {
+        "task": "docport.tasks.worker_heartbeat",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+}
+
+app = Celery("docport")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = SCHEDULE
+app.autodiscover_tasks()

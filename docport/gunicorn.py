@@ -1,0 +1,21 @@
+"""How gunicorn serves DocPort: `gunicorn --config docport/gunicorn.py docport.wsgi`."""
+
+import os
+from pathlib import Path
+
+bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = 4
+timeout = 30
+graceful_timeout = 8
+keepalive = 5
+max_requests = 10_000
+max_requests_jitter = 1_000
+# Workers prove that they live by touching a file; on a slow disk that would block them.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Nothing here is steered while it runs, and the socket would lie in the home directory.
+control_socket_disable = True
+# Our own log has a line for each request, without query strings.
+accesslog = None
+loglevel = "warning"
