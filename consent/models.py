@@ -1,0 +1,170 @@
+import uuid
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+
+from registry.constraints import at_least, one_of, only_when, subset_of
+from registry.ids import uuid7
+from registry.models import Doctor, InsuranceProvider, Timestamped, User
+
+
+class DataClass(models.TextChoices):
+    """What a doctor can choose to share; the values are the API's."""
+
+    PROFILE = "profile", "Profile"
+    CREDENTIALS = "credentials", "Credentials"
+    AVAILABILITY = "availability", "Availability"
+    APPOINTMENTS = "appointments", "Appointments"
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    """Which consents."""
+
+    def active_at(self, at: datetime) -> "ConsentQuerySet":
+        """Keep consents in force at the aware instant `at`; twin of `Consent.is_active_at`."""
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
+        return self.filter(unexpired, consent_status=Consent.Status.ACTIVE, granted_at__lte=at)
+
+
+class ConsentStatus(models.TextChoices):
+    REQUESTED = "REQUESTED", "Asked for"
+    ACTIVE = "ACTIVE", "On"
+    REVOKED = "REVOKED", "Withdrawn"
+    DECLINED = "DECLINED", "Declined"
+    EXPIRED = "EXPIRED", "Ended"
+
+
+class Consent(Timestamped):
+    """What one doctor lets one insurer see, and since when."""
+
+    Status = ConsentStatus
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
+    insurance_provider = models.ForeignKey(
+        InsuranceProvider, on_delete=models.PROTECT, related_name="+"
+    )
+    consent_status = models.CharField(max_length=9, choices=Status.choices)
+    data_classes = ArrayField(models.CharField(max_length=12, choices=DataClass.choices))
+    purpose = models.CharField(max_length=40)
+    notice_version = models.CharField(max_length=20)
+    language = models.CharField(max_length=2, default="en")
+    message = models.CharField(max_length=500, blank=True)
+    granted_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    erase_by = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    objects = ConsentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "doctor_insurance_consent"
+        ordering = ["doctor", "insurance_provider"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["doctor", "insurance_provider"], name="consent_once_per_pair"
+            ),
+            one_of("consent_status", ConsentStatus, name="consent_status_known"),
+            subset_of("data_classes", DataClass, name="consent_data_classes_known"),
+            models.CheckConstraint(
+                condition=~Q(data_classes__len=0), name="consent_names_data_classes"
+            ),
+            only_when(
+                "revoked_at", Q(consent_status="REVOKED"), name="consent_revoked_at_its_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(consent_status__in=["REQUESTED", "DECLINED"])
+                | Q(granted_at__isnull=False),
+                name="consent_granted_at_its_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("granted_at")), name="consent_expires_after_grant"
+            ),
+            models.CheckConstraint(
+                condition=Q(erase_by=None) | Q(erase_by__gte=F("revoked_at")),
+                name="consent_erased_after_revoked",
+            ),
+            at_least("version", 1, name="consent_version_counts_from_1"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["insurance_provider", "consent_status", "doctor"],
+                name="consent_by_provider",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.doctor_id} to {self.insurance_provider_id}: {self.consent_status}"
+
+    def is_active_at(self, at: datetime) -> bool:
+        """Tell whether it is in force at the aware instant `at`; twin of `active_at`."""
+        return (
+            self.consent_status == self.Status.ACTIVE
+            and self.granted_at is not None
+            and self.granted_at <= at
+            and (self.expires_at is None or at < self.expires_at)
+        )
+
+
+def visible_doctors(provider: InsuranceProvider, *, at: datetime) -> models.QuerySet[Doctor]:
+    """Keep the doctors who exist for an insurer at the aware instant `at`.
+
+    The one place that decides it, for API, feed, webhooks, push and preview alike: the doctor is
+    active, has an active consent, and is synthetic exactly when the insurer is in the sandbox.
+    """
+    consented = Consent.objects.active_at(at).filter(
+        doctor=OuterRef("pk"), insurance_provider=provider
+    )
+    if provider.integration_status == InsuranceProvider.Status.SUSPENDED:
+        return Doctor.objects.none()
+    return Doctor.objects.active().filter(Exists(consented), is_sandbox=provider.sees_sandbox)
+
+
+class ConsentEventKind(models.TextChoices):
+    REQUESTED = "requested", "Asked for"
+    GIVEN = "given", "Given"
+    CHANGED = "changed", "Changed"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    DECLINED = "declined", "Declined"
+    EXPIRED = "expired", "Ended"
+
+
+class ConsentEvent(models.Model):
+    """One step of a consent's history with its signed receipt; rows are only ever added."""
+
+    Kind = ConsentEventKind
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    consent = models.ForeignKey(Consent, on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
+    receipt = models.JSONField()
+    receipt_sha256 = models.CharField(max_length=64)
+    signature = models.TextField()
+
+    class Meta:
+        db_table = "consent_events"
+        ordering = ["consent", "version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["consent", "version"], name="consent_event_version_once"
+            ),
+            one_of("kind", ConsentEventKind, name="consent_event_kind_known"),
+            models.CheckConstraint(
+                condition=Q(receipt_sha256__regex="^[0-9a-f]{64}$") & ~Q(signature=""),
+                name="consent_event_is_signed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.consent_id} version {self.version}: {self.kind}"
+
+    @property
+    def receipt_number(self) -> str:
+        """Give the number people quote; the first part of the row's id, in capitals."""
+        return self.id.hex[-12:].upper()

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class DocportConfig(AppConfig):
+    name = "docport"
+    label = "docport"
+    verbose_name = "DocPort"

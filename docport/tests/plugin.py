@@ -1,0 +1,65 @@
+"""What every test needs: running services, and a database whose append-only tables can be emptied.
+
+`pyproject.toml` loads it with `-p`, so that it works before Django is set up.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from docport import embedded
+
+APPEND_ONLY = ["audit_logs", "audit_seals", "doctor_revisions", "consent_events"]
+
+
+def pytest_load_initial_conftests() -> None:
+    """Start PostgreSQL and Redis before pytest-django reads the settings."""
+    embedded.start_services()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Keep pytest-django's one database per parallel process."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_settings() -> None:
+    from django.conf import settings
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+    settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
+
+
+@pytest.fixture(autouse=True)
+def _media(settings: object, tmp_path: object) -> None:
+    settings.MEDIA_ROOT = tmp_path  # type: ignore[attr-defined]
+
+
+def _flush_append_only(flush: object, test: TransactionTestCase) -> None:
+    """Let the flush between transactional tests truncate what nobody else may."""
+    with connection.cursor() as cursor:
+        for table in APPEND_ONLY:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate")
+    try:
+        flush(test)  # type: ignore[operator]
+    finally:
+        with connection.cursor() as cursor:
+            for table in APPEND_ONLY:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {table}_no_truncate")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _append_only_tables_can_be_flushed() -> Iterator[None]:
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # noqa: SLF001
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            TransactionTestCase, "_fixture_teardown", lambda self: _flush_append_only(flush, self)
+        )
+        yield

@@ -1,0 +1,73 @@
+"""What every request brings: its id, who sent it, and whose doctor it is about."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.http import Http404, HttpRequest, HttpResponse
+
+from registry.models import Doctor, User
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+log = structlog.get_logger("docport.request")
+
+
+class SignedInRequest(HttpRequest):
+    """A request of somebody who has signed in."""
+
+    user: User
+
+
+class RequestContextMiddleware:
+    """Give each request an id that stands in every log line, audit row and answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        offered = request.headers.get("X-Request-ID", "")
+        request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, ip=request.META.get("REMOTE_ADDR")
+        )
+        started = time.perf_counter()
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round((time.perf_counter() - started) * 1000),
+        )
+        return response
+
+
+def request_id() -> str:
+    """Give the id of the request in hand; empty outside one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def doctor_of(request: SignedInRequest, permission: str | None = None) -> Doctor:
+    """Give the doctor whom the signed-in person works for.
+
+    Args:
+        permission: what a receptionist needs, such as `manage_schedule`; `None` keeps the page
+            to the doctor alone.
+
+    Raises:
+        Http404: they work for none, or a receptionist may not do this; nobody learns which.
+    """
+    user = request.user
+    doctor = user.doctor
+    if doctor is None:
+        raise Http404
+    if user.role == User.Role.DELEGATE and (
+        permission is None or not user.has_perm(f"registry.{permission}", doctor)
+    ):
+        raise Http404
+    return doctor

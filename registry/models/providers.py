@@ -1,0 +1,60 @@
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from registry.constraints import at_least, one_of
+from registry.models.base import Timestamped
+
+
+class InsuranceProviderStatus(models.TextChoices):
+    SANDBOX = "SANDBOX", "Sandbox"
+    LIVE = "LIVE", "Live"
+    SUSPENDED = "SUSPENDED", "Suspended"
+
+
+class InsuranceProvider(Timestamped):
+    """An insurer, where its system listens, and what it says it uses the data for."""
+
+    Status = InsuranceProviderStatus
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(unique=True)
+    api_base_url = models.URLField(blank=True)
+    webhook_url = models.URLField(blank=True)
+    integration_status = models.CharField(
+        max_length=9, choices=Status.choices, default=Status.SANDBOX
+    )
+    contact_name = models.CharField(max_length=120, blank=True)
+    contact_email = models.EmailField(blank=True)
+    information_use = models.TextField(
+        help_text="What the insurer uses the data for, in the words that doctors read."
+    )
+    max_open_bookings_per_day = models.PositiveSmallIntegerField(
+        default=20, help_text="Most open bookings of this insurer with one doctor on one day."
+    )
+    hold_minutes = models.PositiveSmallIntegerField(default=5)
+
+    class Meta:
+        db_table = "insurance_providers"
+        ordering = ["name"]
+        constraints = [
+            one_of("integration_status", InsuranceProviderStatus, name="provider_status_known"),
+            at_least("max_open_bookings_per_day", 1, name="provider_may_book"),
+            models.CheckConstraint(
+                condition=Q(hold_minutes__gte=1, hold_minutes__lte=10),
+                name="provider_hold_1_to_10_minutes",
+            ),
+            models.CheckConstraint(
+                condition=~Q(information_use=""), name="provider_says_information_use"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def sees_sandbox(self) -> bool:
+        """Tell whether this insurer sees synthetic doctors, and only those."""
+        return self.integration_status == self.Status.SANDBOX
