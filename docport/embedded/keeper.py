@@ -13,7 +13,7 @@ from types import FrameType
 
 from docport.embedded.locks import FileLock
 from docport.embedded.places import EmbeddedError, Places
-from docport.embedded.servers import READY, Server, shorten_log, stop
+from docport.embedded.servers import READY, Server, failure, shorten_log, stop
 
 POLL_SECONDS = 0.2
 
@@ -70,8 +70,8 @@ def main() -> int:
         keeper = Keeper(name, places)
         signal.signal(signal.SIGTERM, keeper.tell_to_stop)
         keeper.keep()
-    except EmbeddedError as error:
-        _announce(str(error))
+    except (EmbeddedError, OSError) as error:
+        _announce(str(error) if isinstance(error, EmbeddedError) else str(failure(name, error)))
         return 1
     finally:
         # Before the users' lock goes: whoever waits for that must not find this keeper alive.

@@ -19,6 +19,8 @@ DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 4
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 
@@ -59,6 +61,8 @@ def become(uid: int, gid: int, program: str) -> None:
     wanted = _capability(program) if sys.platform == "linux" else None
     if wanted is not None:
         _prctl(PR_SET_KEEPCAPS, 1)
+        # Without it, access(2), which initdb asks about its programs, forgets the capability.
+        _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)

@@ -92,12 +92,29 @@ def await_socket(server: Server, process: "subprocess.Popen[bytes]") -> None:
         time.sleep(0.02)
 
 
-def failure(name: str, log: Path) -> EmbeddedError:
-    """Describe a server that did not start, with the end of its log."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    tail = "\n".join(f"    {line}" for line in lines[-LOG_TAIL_LINES:])
-    wanted = {"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[name]
+def failure(name: str, reason: OSError | Path) -> EmbeddedError:
+    """Describe a server that did not start, and what to do.
+
+    Args:
+        name: of the server.
+        reason: what the system refused, or the log whose end tells.
+    """
+    advice = {
+        "postgres": "set DATABASE_URL to use a PostgreSQL of your own",
+        "redis": "set REDIS_URL to use a Redis of your own",
+    }[name]
+    if name == "postgres" and os.geteuid() == 0:
+        advice += (
+            ",\nor run this as an ordinary user: root may not run PostgreSQL, so it is started"
+        )
+        advice += " as\nanother user, who must be able to reach this directory"
+    told = f"{reason}" if isinstance(reason, OSError) else _end_of(reason)
     return EmbeddedError(
-        f"The private {name} server did not start. The end of {log}:\n{tail}\n"
-        f"Mend what it names, or set {wanted} to use a server of your own."
+        f"The private {name} server did not start. {told}\nMend what this names, or {advice}."
     )
+
+
+def _end_of(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    shown = [f"    {line}" for line in lines[-LOG_TAIL_LINES:]]
+    return "\n".join([f"The end of {log}:", *shown])
