@@ -3,5 +3,7 @@ from django.apps import AppConfig
 
 class DocportConfig(AppConfig):
     name = "docport"
-    label = "docport"
     verbose_name = "DocPort"
+
+    def ready(self) -> None:
+        from docport import checks  # noqa: F401, PLC0415  Registers them.

@@ -7,6 +7,7 @@ whose time has come. A beat that nobody took in time expires, so they never pile
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 from django.conf import settings
 
 from docport import embedded
@@ -38,3 +39,11 @@ app = Celery("docport")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = SCHEDULE
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def refuse_a_wrong_database(**_: object) -> None:
+    """Stop a worker whose database role is a superuser, in production."""
+    from docport.checks import before_serving  # noqa: PLC0415  Checks need the apps.
+
+    before_serving()

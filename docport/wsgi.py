@@ -13,3 +13,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402  Settings need t
 from docport import celery as celery  # noqa: E402, PLC0414
 
 application = get_wsgi_application()
+
+from docport.checks import before_serving  # noqa: E402  Checks need the apps.
+
+before_serving()

@@ -4,11 +4,14 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
+from pytest_django import Settings
 
 from docport import embedded
 
@@ -20,15 +23,8 @@ def pytest_load_initial_conftests() -> None:
     embedded.start_services()
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Keep pytest-django's one database per parallel process."""
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _quick_settings() -> None:
-    from django.conf import settings
-
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES["staticfiles"]["BACKEND"] = (
@@ -38,17 +34,19 @@ def _quick_settings() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _media(settings: object, tmp_path: object) -> None:
-    settings.MEDIA_ROOT = tmp_path  # type: ignore[attr-defined]
+def _media(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
 
 
-def _flush_append_only(flush: object, test: TransactionTestCase) -> None:
+def _flush_append_only(
+    flush: Callable[[TransactionTestCase], None], test: TransactionTestCase
+) -> None:
     """Let the flush between transactional tests truncate what nobody else may."""
     with connection.cursor() as cursor:
         for table in APPEND_ONLY:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_truncate")
     try:
-        flush(test)  # type: ignore[operator]
+        flush(test)
     finally:
         with connection.cursor() as cursor:
             for table in APPEND_ONLY:
