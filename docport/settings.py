@@ -24,7 +24,7 @@ if not PRODUCTION:
 VAR_DIR = env.path("DOCPORT_VAR", BASE_DIR / "var")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
-FIELD_KEYS = env.list("FIELD_KEYS")
+FIELD_KEYS: list[str] = env.list("FIELD_KEYS")
 RECEIPT_KEYS = json.loads(env.str("RECEIPT_KEYS"))
 PORT = env.int("PORT", 8000)
 
@@ -82,6 +82,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "registry.http.RequestContextMiddleware",
+    "docport.compression.PageCompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
