@@ -1,0 +1,34 @@
+"""Rows for tests; each function fills what the caller leaves out."""
+
+from datetime import timedelta
+from typing import Any
+
+from consent.models import Consent, DataClass
+from registry.tests.factories import NOW, make_doctor, make_provider
+
+
+def make_consent(**given: Any) -> Consent:
+    """Add a consent in force since yesterday to everything; `doctor=` and `insurance_provider=`."""
+    if "doctor" not in given:
+        given["doctor"] = make_doctor()
+    if "insurance_provider" not in given:
+        given["insurance_provider"] = make_provider()
+    values: dict[str, Any] = {
+        "consent_status": Consent.Status.ACTIVE,
+        "data_classes": DataClass.values,
+        "purpose": "opd_network",
+        "notice_version": "2026-11",
+        "granted_at": NOW - timedelta(days=1),
+    }
+    return Consent.objects.create(**(values | given))
+
+
+def make_withdrawn_consent(**given: Any) -> Consent:
+    """Add a consent that was withdrawn an hour ago."""
+    withdrawn_at = NOW - timedelta(hours=1)
+    values: dict[str, Any] = {
+        "consent_status": Consent.Status.REVOKED,
+        "revoked_at": withdrawn_at,
+        "erase_by": withdrawn_at + timedelta(days=30),
+    }
+    return make_consent(**(values | given))
