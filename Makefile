@@ -10,7 +10,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE := $(PY) -m uv pip compile --quiet --no-emit-index-url --generate-hashes
 
 # The Python that made .venv may have been removed since; then .venv is made anew.
-ifneq ($(shell $(PY) -c '' 2>&1),)
+ifneq ($(shell $(PY) -c '' 2>/dev/null || echo broken),)
 $(shell rm -f $(VENV)/.created)
 endif
 

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -28,11 +29,15 @@ User = subprocess.Popen[str]
 
 
 @pytest.fixture
-def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("DATABASE_URL", "REDIS_URL", "DOCPORT_ENV", "PGOPTIONS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCPORT_VAR", str(tmp_path / "var"))
-    return tmp_path / "var"
+    sockets = Places.here().runtime
+
+    yield tmp_path / "var"
+
+    shutil.rmtree(sockets, ignore_errors=True)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
-from docport.management.commands.run import check_ports, chosen_port, programs, welcome
+from docport.management.commands.run import chosen_port, programs, reserved, welcome
 from docport.supervisor import Child, Console, Program, Supervisor
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -187,16 +187,23 @@ def test_taken_port_is_named_with_a_way_out() -> None:
         listener.listen()
         port = listener.getsockname()[1]
 
-        with pytest.raises(CommandError, match=f"Port {port} cannot be used.*make run PORT="):
-            check_ports([port])
+        with (
+            pytest.raises(CommandError, match=f"Port {port} cannot be used.*make run PORT="),
+            reserved([port]),
+        ):
+            pass
 
 
-def test_free_ports_pass() -> None:
+def test_ports_are_held_while_preparing_and_free_afterwards() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
 
-    check_ports([port])
+    with reserved([port]), pytest.raises(CommandError), reserved([port]):
+        pass
+
+    with reserved([port]):
+        pass
 
 
 @pytest.mark.parametrize("text", ["", "web", "0", "65533", "-1"])
@@ -212,7 +219,7 @@ def test_every_program_and_sign_in_is_named() -> None:
         "insurers": [{"name": f"Insurer {n}", "slug": f"insurer-{n}"} for n in (1, 2, 3)],
     }
 
-    listed = programs(8000, demo, Path("demo.json"))
+    listed = programs(8000, demo, Path("var"))
     block = welcome(8000, demo)
 
     assert [program.name for program in listed] == [

@@ -1,19 +1,20 @@
 """`make run`: everything that DocPort needs on one machine, with demo data, in one log."""
 
+import contextlib
 import http.client
 import json
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from docport.supervisor import Child, Console, Program, Supervisor
+from docport.supervisor import Console, Program, Supervisor
 
 HOST = "127.0.0.1"
 MOCK_INSURERS = 3
@@ -38,20 +39,16 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         port = chosen_port(os.environ.get("PORT", "8000"))
-        check_ports(range(port, port + 1 + MOCK_INSURERS))
-        demo_file = Path(settings.VAR_DIR) / "demo.json"
-        console = Console(Path(settings.VAR_DIR) / "log" / "run.log", names(MOCK_INSURERS))
+        var = Path(settings.VAR_DIR)
+        console = Console(var / "log" / "run.log", names(MOCK_INSURERS))
         supervisor = Supervisor(console, environment(port))
         supervisor.handle_signals()
-        for title, step in STEPS:
-            failed = prepare(supervisor, console, title, step)
-            if supervisor.told_to_stop:
+        with reserved(range(port, port + 1 + MOCK_INSURERS)):
+            if not prepared(supervisor, console):
                 return
-            if failed:
-                raise CommandError("\n".join([f"{title} failed:", *failed.tail]))
-        demo = json.loads(demo_file.read_text(encoding="utf-8"))
+        demo = json.loads((var / "demo.json").read_text(encoding="utf-8"))
         greeting = Greeting(port, lambda: console.say(welcome(port, demo)))
-        code = supervisor.run(programs(port, demo, demo_file), greeting.try_once)
+        code = supervisor.run(programs(port, demo, var), greeting.try_once)
         if code:
             sys.exit(code)
 
@@ -64,25 +61,35 @@ def chosen_port(text: str) -> int:
     return int(text)
 
 
-def check_ports(ports: Iterable[int]) -> None:
-    """Raise a CommandError that names the first port in use."""
-    for port in ports:
-        with socket.socket() as probe:
+@contextlib.contextmanager
+def reserved(ports: Iterable[int]) -> Iterator[None]:
+    """Hold the ports, so that a second run that starts meanwhile finds them taken.
+
+    Raises:
+        CommandError: one is in use; the message names it.
+    """
+    with contextlib.ExitStack() as held:
+        for port in ports:
+            listener = held.enter_context(socket.socket())
             # As gunicorn does, so that a port whose last connections just closed counts as free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                listener.bind((HOST, port))
+                listener.listen()
             except OSError as error:
                 raise CommandError(
                     f"Port {port} cannot be used: {error.strerror}. Is DocPort running already? "
                     f"Stop what uses it, or choose other ports: make run PORT={port + 100}"
                 ) from error
+        yield
 
 
 def environment(port: int) -> dict[str, str]:
     """Give the environment that all children share."""
     given = {"PORT": str(port), "BASE_URL": f"http://{HOST}:{port}", "PYTHONUNBUFFERED": "1"}
-    return os.environ | given
+    # In a container everything is root, and Celery's warning about it is six lines long.
+    quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}
+    return quiet | os.environ | given
 
 
 def names(insurers: int) -> list[str]:
@@ -90,18 +97,18 @@ def names(insurers: int) -> list[str]:
     return ["web", "worker", "beat", *(f"insurer {n}" for n in range(1, insurers + 1))]
 
 
-def programs(port: int, demo: dict[str, Any], demo_file: Path) -> list[Program]:
+def programs(port: int, demo: dict[str, Any], var: Path) -> list[Program]:
     """Give what runs until it is stopped."""
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "docport"]
-    schedule = str(Path(settings.VAR_DIR) / "celerybeat-schedule")
+    celery = [python, "-m", "celery", "--app=docport", "--quiet"]
+    schedule = var / "celerybeat-schedule"
     web = [python, "-m", "gunicorn", "--config", str(CHECKOUT / "docport" / "gunicorn.py")]
     site = [
         Program("web", [*web, "docport.wsgi"]),
         Program("worker", [*celery, "worker", "--concurrency=2", "--loglevel=WARNING"]),
         Program("beat", [*celery, "beat", f"--schedule={schedule}", "--loglevel=WARNING"]),
     ]
-    mock = [python, "-m", "integrations.mock_insurer", "--demo-file", str(demo_file)]
+    mock = [python, "-m", "integrations.mock_insurer", "--demo-file", str(var / "demo.json")]
     insurers = [
         Program(f"insurer {n}", [*mock, "--slug", insurer["slug"], "--port", str(port + n)])
         for n, insurer in enumerate(demo["insurers"][:MOCK_INSURERS], start=1)
@@ -109,14 +116,24 @@ def programs(port: int, demo: dict[str, Any], demo_file: Path) -> list[Program]:
     return site + insurers
 
 
-def prepare(supervisor: Supervisor, console: Console, title: str, step: Program) -> Child | None:
-    """Run one step with a progress line; give the child when it failed."""
-    begin = time.monotonic()
-    console.say(f"{title} … ", end="")
-    failed = supervisor.finish(step)
-    outcome = "failed" if failed else f"done ({time.monotonic() - begin:.1f} s)"
-    console.say("stopped" if supervisor.told_to_stop else outcome)
-    return failed
+def prepared(supervisor: Supervisor, console: Console) -> bool:
+    """Run the steps with a progress line each; false when the user stopped them.
+
+    Raises:
+        CommandError: a step failed; the message ends with its last lines.
+    """
+    for title, step in STEPS:
+        begin = time.monotonic()
+        console.say(f"{title} … ", end="")
+        failed = supervisor.finish(step)
+        if supervisor.told_to_stop:
+            console.say("stopped")
+            return False
+        if failed:
+            console.say("failed")
+            raise CommandError("\n".join([f"{title} failed:", *failed.tail]))
+        console.say(f"done ({time.monotonic() - begin:.1f} s)")
+    return True
 
 
 class Greeting:
