@@ -1,2 +1,11 @@
+from django.urls import path
+
+from docport import health, views
+
 app_name = "docport"
-urlpatterns: list = []
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("setup/", views.setup, name="setup"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]

@@ -1,0 +1,91 @@
+"""Is the process up, and is the site able to keep its promises? Open to all; tells no secret."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.timezone import now  # noqa: TID251  This is an edge.
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from docport.tasks import HEARTBEAT_KEY
+from integrations.models import WebhookDelivery
+from registry.models import OutboxEvent
+
+# The beat asks for a heartbeat every 10 s and the sweep looks every 5 s: a minute is six missed.
+HEARTBEAT_AT_MOST = timedelta(seconds=60)
+WAITING_AT_MOST = timedelta(seconds=60)
+
+Part = dict[str, object]
+
+
+@login_not_required
+@require_safe
+@never_cache
+def healthz(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+@never_cache
+def readyz(_request: HttpRequest) -> JsonResponse:
+    at = now()
+    parts = {name: _asked(check, at) for name, check in CHECKS.items()}
+    ready = all(part["ok"] for part in parts.values())
+    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+
+
+def _asked(check: Callable[[datetime], Part], at: datetime) -> Part:
+    # Whatever goes wrong in a part is its answer; only the error's kind is told.
+    try:
+        return check(at)
+    except Exception as error:
+        return {"ok": False, "error": type(error).__name__}
+
+
+def _database(_at: datetime) -> Part:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"ok": True}
+
+
+def _redis(_at: datetime) -> Part:
+    cache.get(HEARTBEAT_KEY)
+    return {"ok": True}
+
+
+def _worker(at: datetime) -> Part:
+    heard = cache.get(HEARTBEAT_KEY)
+    if heard is None:
+        return {"ok": False, "error": "no_heartbeat"}
+    return _age(datetime.fromisoformat(heard), at, HEARTBEAT_AT_MOST)
+
+
+def _outbox(at: datetime) -> Part:
+    oldest = OutboxEvent.objects.unsequenced().values_list("created_at", flat=True).first()
+    return _age(oldest, at, WAITING_AT_MOST)
+
+
+def _webhooks(at: datetime) -> Part:
+    due = WebhookDelivery.objects.due_at(at).order_by("next_attempt_at")
+    return _age(due.values_list("next_attempt_at", flat=True).first(), at, WAITING_AT_MOST)
+
+
+def _age(since: datetime | None, at: datetime, at_most: timedelta) -> Part:
+    if since is None:
+        return {"ok": True, "age_seconds": 0}
+    age = at - since
+    return {"ok": age <= at_most, "age_seconds": max(0, round(age.total_seconds()))}
+
+
+CHECKS: dict[str, Callable[[datetime], Part]] = {
+    "database": _database,
+    "redis": _redis,
+    "worker": _worker,
+    "outbox": _outbox,
+    "webhooks": _webhooks,
+}
