@@ -27,6 +27,14 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
         return self.filter(unexpired, consent_status=Consent.Status.ACTIVE, granted_at__lte=at)
 
+    def showing_at(self, at: datetime) -> "ConsentQuerySet":
+        """Keep consents that show a doctor to an insurer at `at`; twin of `visible_doctors`."""
+        sandbox, live = InsuranceProvider.Status.SANDBOX, InsuranceProvider.Status.LIVE
+        same_world = Q(insurance_provider__integration_status=sandbox, doctor__is_sandbox=True) | Q(
+            insurance_provider__integration_status=live, doctor__is_sandbox=False
+        )
+        return self.active_at(at).filter(same_world, doctor__status=Doctor.Status.ACTIVE)
+
 
 class ConsentStatus(models.TextChoices):
     REQUESTED = "REQUESTED", "Asked for"

@@ -1,0 +1,205 @@
+"""Receipts: what a consent said after one step, signed so that anybody can check it offline.
+
+Fields follow ISO/IEC TS 27560, the artefact follows ABDM's with the doctor in the patient's place.
+`settings.RECEIPT_KEYS` is a JWK set, oldest key first. The newest private key signs; older ones
+stay in the set, with or without their private part, so that old receipts stay valid.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import rfc8785
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse
+from joserfc import jws
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import OKPKey
+
+from consent.models import Consent, ConsentEvent
+from consent.notices import Notice
+
+SCHEMA = "ISO/IEC TS 27560:2023"
+RECEIPT_SCHEMA = "docport-consent-receipt/1"
+ALGORITHM = "EdDSA"
+ERASE_WITHIN = timedelta(days=30)
+_PUBLIC_MEMBERS = ("kty", "crv", "x", "kid", "use")
+
+# RFC 9864 renames EdDSA to Ed25519, which few libraries read yet; a receipt must verify everywhere.
+warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+
+
+class ReceiptNotGenuine(Exception):
+    """The signature does not belong to these words, or to no key of ours."""
+
+
+def utc(at: datetime | None) -> str | None:
+    """Write an instant as ISO 8601 UTC with `Z`."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def canonical(receipt: dict[str, Any]) -> bytes:
+    """Give the bytes that are hashed and signed: canonical JSON (RFC 8785)."""
+    return rfc8785.dumps(receipt)
+
+
+def sha256(receipt: dict[str, Any]) -> str:
+    """Give the hash that a receipt is known by."""
+    return hashlib.sha256(canonical(receipt)).hexdigest()
+
+
+def build(
+    event: ConsentEvent, *, consent: Consent, notice: Notice, previous: ConsentEvent | None
+) -> dict[str, Any]:
+    """Say in JSON what the consent says after this step.
+
+    Args:
+        event: the step, not yet saved.
+        consent: as it stands after the step.
+        notice: what the doctor read.
+        previous: the step before, whose hash ties the history together.
+    """
+    return {
+        "receipt": {"schema_version": RECEIPT_SCHEMA, "receipt_id": str(event.pk)},
+        "record": {
+            "schema_version": SCHEMA,
+            "record_id": str(consent.pk),
+            "principal_id": str(consent.doctor_id),
+            "version": event.version,
+            "previous_receipt_sha256": previous and previous.receipt_sha256,
+        },
+        "processing": _processing(consent, notice),
+        "parties": _parties(consent),
+        "event": {
+            "time": utc(event.at),
+            "type": event.kind,
+            "state": consent.consent_status,
+            "validity": {"from": utc(consent.granted_at), "until": utc(_ends_at(consent))},
+            "entity": {"id": str(event.by_id), "type": event.by.role} if event.by else None,
+        },
+        "artefact": _artefact(consent, at=event.at),
+    }
+
+
+def _processing(consent: Consent, notice: Notice) -> dict[str, Any]:
+    detail = reverse("consent:detail", args=[consent.insurance_provider.slug])
+    return {
+        "notice": {
+            "version": notice.version,
+            "language": notice.language,
+            "sha256": notice.sha256,
+            "insurer": notice.insurer,
+            "information_use": notice.information_use,
+        },
+        "language": consent.language,
+        "purpose": {"code": consent.purpose, "words": notice.purpose},
+        "data_classes": [
+            {"code": piece.code, "name": piece.name, "items": [item.words for item in piece.items]}
+            for piece in notice.of(consent.data_classes)
+        ],
+        "controllers": ["docport", str(consent.insurance_provider_id)],
+        "recipients": [str(consent.insurance_provider_id)],
+        "storage_location": settings.BASE_URL,
+        "retention": f"Until the consent ends, then erased within {ERASE_WITHIN.days} days",
+        "jurisdiction": "IN",
+        "withdrawal_method": f"{settings.BASE_URL}{detail}",
+    }
+
+
+def _parties(consent: Consent) -> list[dict[str, Any]]:
+    doctor, provider = consent.doctor, consent.insurance_provider
+    return [
+        {
+            "id": str(doctor.pk),
+            "type": "principal",
+            "name": doctor.addressed_as,
+            "registration_number": doctor.registration_number,
+        },
+        {
+            "id": "docport",
+            "type": "controller",
+            "name": "DocPort",
+            "address": settings.BASE_URL,
+            "contact": settings.DEFAULT_FROM_EMAIL,
+        },
+        {
+            "id": str(provider.pk),
+            "type": "recipient",
+            "name": provider.name,
+            "address": provider.api_base_url,
+            "contact": provider.contact_email,
+        },
+    ]
+
+
+def _artefact(consent: Consent, *, at: datetime) -> dict[str, Any]:
+    ends_at = _ends_at(consent)
+    erase_at = consent.erase_by or (ends_at and ends_at + ERASE_WITHIN)
+    provider = consent.insurance_provider
+    return {
+        "consentId": str(consent.pk),
+        "createdAt": utc(at),
+        "purpose": {"code": consent.purpose},
+        "doctor": {"id": str(consent.doctor_id)},
+        "requester": {"id": str(provider.pk), "name": provider.name},
+        "dataClasses": [code.upper() for code in consent.data_classes],
+        "permission": {
+            "accessMode": "STORE",
+            "dateRange": {"from": utc(consent.granted_at), "to": utc(ends_at)},
+            "dataEraseAt": utc(erase_at),
+            # No limit was agreed on how often the insurer may read.
+            "frequency": None,
+        },
+    }
+
+
+def _ends_at(consent: Consent) -> datetime | None:
+    return consent.revoked_at or consent.expires_at
+
+
+def sign(receipt: dict[str, Any]) -> str:
+    """Sign a receipt with the newest key; gives a compact JWS (RFC 7515) whose payload it is."""
+    key = _signing_key()
+    header = {"alg": ALGORITHM, "typ": "consent-receipt+jws", "kid": key.kid}
+    return jws.serialize_compact(header, canonical(receipt), key, algorithms=[ALGORITHM])
+
+
+def verify(signature: str) -> bytes:
+    """Check a compact JWS with our public keys alone; gives the receipt's canonical JSON.
+
+    Raises:
+        ReceiptNotGenuine: something was altered, or the key is not ours.
+    """
+    known = {jwk["kid"]: jwk for jwk in public_keys()["keys"]}
+    try:
+        claimed = jws.extract_compact(signature.encode())
+        key = OKPKey.import_key(dict(known[claimed.headers()["kid"]]))
+        return jws.deserialize_compact(signature, key, algorithms=[ALGORITHM]).payload
+    except (JoseError, KeyError, ValueError, TypeError) as error:
+        raise ReceiptNotGenuine from error
+
+
+def public_keys() -> dict[str, list[dict[str, str]]]:
+    """Give the JWK set (RFC 7517) that verifies receipts; private members are never copied."""
+    return {
+        "keys": [
+            {name: jwk[name] for name in _PUBLIC_MEMBERS if name in jwk} | {"alg": ALGORITHM}
+            for jwk in _configured_keys()
+            if jwk["kty"] == "OKP"
+        ]
+    }
+
+
+def _signing_key() -> OKPKey:
+    private = [jwk for jwk in _configured_keys() if jwk["kty"] == "OKP" and "d" in jwk]
+    if not private:
+        raise ImproperlyConfigured("RECEIPT_KEYS holds no private Ed25519 key to sign with.")
+    return OKPKey.import_key(private[-1])
+
+
+def _configured_keys() -> Sequence[dict[str, Any]]:
+    keys: Sequence[dict[str, Any]] = settings.RECEIPT_KEYS.get("keys", [])
+    return keys
