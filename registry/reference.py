@@ -1,5 +1,7 @@
 """Stable codes that insurers rely on, with the words people read."""
 
+import re
+
 from django.db import models
 
 
@@ -118,3 +120,15 @@ class State(models.TextChoices):
     UK = "UK", "Uttarakhand"
     UP = "UP", "Uttar Pradesh"
     WB = "WB", "West Bengal"
+
+
+def canonical_registration(council: str, number: str) -> str | None:
+    """Give the one spelling of a registration, `COUNCIL-NUMBER` in capitals without spaces.
+
+    Args:
+        number: as people write it, with or without its council in front; none gives `None`.
+    """
+    spelled = "".join(number.upper().split())
+    in_front = rf"(?:{re.escape(council)}(?:[^A-Z0-9]+|(?=[0-9])))+"
+    bare = re.sub(rf"^{in_front}", "", spelled) if council else spelled
+    return f"{council}-{bare}" if bare else None

@@ -129,6 +129,22 @@ class Doctor(Timestamped):
         }
         return [label for label, value in needed.items() if not value]
 
+    def lacks_to_submit(self) -> list[str]:
+        """Name what is missing before the doctor can send the profile to be checked."""
+        usable = DoctorCredential.objects.filter(doctor=self).current().awaiting_nothing()
+        lacks = self.lacks
+        if not DoctorLocation.objects.filter(doctor=self, is_active=True).exists():
+            lacks.append("a place")
+        if not usable.exists():
+            lacks.append("a certificate")
+        return lacks
+
+    @property
+    def hpr_id_shown(self) -> str:
+        """Give the HPR id as people know it, `21-1521-3828-3227`."""
+        digits = self.hpr_id or ""
+        return "-".join(filter(None, [digits[:2], digits[2:6], digits[6:10], digits[10:]]))
+
 
 class DoctorRevision(models.Model):
     """A profile as it stood at one version; kept for disputes."""
@@ -164,6 +180,11 @@ class DoctorCredentialQuerySet(models.QuerySet["DoctorCredential"]):
     def current(self) -> "DoctorCredentialQuerySet":
         """Leave out those that a newer upload replaces."""
         return self.filter(replaced_by_id=None)
+
+    def awaiting_nothing(self) -> "DoctorCredentialQuerySet":
+        """Leave out those that the doctor must change or renew."""
+        stale = [DoctorCredentialStatus.NEEDS_CHANGE, DoctorCredentialStatus.EXPIRED]
+        return self.exclude(status__in=stale)
 
     def valid_on(self, day: date) -> "DoctorCredentialQuerySet":
         """Keep verified credentials that have not run out on `day`."""
@@ -255,6 +276,12 @@ class DoctorCredential(Timestamped):
 
     def __str__(self) -> str:
         return f"{self.degree}, {self.institution}"
+
+    @property
+    def can_be_replaced(self) -> bool:
+        """Tell whether the doctor may upload a better one in its place."""
+        stale = {self.Status.NEEDS_CHANGE, self.Status.EXPIRED}
+        return self.replaced_by_id is None and self.status in stale
 
     @property
     def encryption_context(self) -> str:

@@ -1,0 +1,59 @@
+"""Every change of people, doctors, their papers and insurers' master data."""
+
+from registry.actions.accounts import AlreadyHasAccount, delegate, sign_up
+from registry.actions.audit import seal_audit
+from registry.actions.credentials import (
+    AlreadyUploaded,
+    CannotBeReplaced,
+    add_credential,
+    record_opening,
+)
+from registry.actions.profile import (
+    AlreadySent,
+    AlreadyTaken,
+    Incomplete,
+    add_place,
+    submit,
+    update_place,
+    update_profile,
+)
+from registry.actions.providers import save_provider
+from registry.actions.refusals import Refused
+from registry.actions.review import (
+    AlreadyActive,
+    AlreadyChecked,
+    AlreadySuspended,
+    NotReady,
+    activate,
+    ask_for_change,
+    suspend,
+    verify_credential,
+)
+
+__all__ = [
+    "AlreadyActive",
+    "AlreadyChecked",
+    "AlreadyHasAccount",
+    "AlreadySent",
+    "AlreadySuspended",
+    "AlreadyTaken",
+    "AlreadyUploaded",
+    "CannotBeReplaced",
+    "Incomplete",
+    "NotReady",
+    "Refused",
+    "activate",
+    "add_credential",
+    "add_place",
+    "ask_for_change",
+    "delegate",
+    "record_opening",
+    "save_provider",
+    "seal_audit",
+    "sign_up",
+    "submit",
+    "suspend",
+    "update_place",
+    "update_profile",
+    "verify_credential",
+]

@@ -1,0 +1,89 @@
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
+
+from registry import ledger
+from registry.actions import versions
+from registry.actions.refusals import Refused, constraint_of
+from registry.models import Doctor, User
+
+_EMAIL_CONSTRAINTS = {"users_email_key", "user_email_once"}
+
+
+class AlreadyHasAccount(Refused):
+    """The email belongs to an account that is not this doctor's receptionist."""
+
+    def __init__(self) -> None:
+        super().__init__("This email already has an account of another kind. Use another email.")
+
+
+@transaction.atomic(durable=True)
+def sign_up(*, user: User, email: str, password: str, sandbox: bool, at: datetime) -> User:
+    """Add a doctor's account with an empty profile.
+
+    Args:
+        user: an unsaved user, filled and saved here.
+        sandbox: whether the doctor is synthetic, as every doctor of a sandbox is.
+        at: aware instant of the sign-up.
+    """
+    doctor = Doctor.objects.create(email=email.lower(), is_sandbox=sandbox)
+    user.email, user.role, user.doctor = email.lower(), User.Role.DOCTOR, doctor
+    user.set_password(password)
+    user.save()
+    versions.keep(doctor, by=user, at=at)
+    ledger.record("doctor.signed_up", subject=doctor, by=user, at=at)
+    return user
+
+
+@transaction.atomic(durable=True)
+def delegate(
+    *, doctor: Doctor, email: str, permissions: Collection[str], by: User, at: datetime
+) -> User:
+    """Give a receptionist exactly these rights on one doctor, with an account if they lack one.
+
+    A new account has no password: its owner sets one through "forgot password", which also
+    proves that the email is theirs.
+
+    Args:
+        permissions: among `manage_schedule` and `manage_appointments`; none takes all away.
+
+    Raises:
+        AlreadyHasAccount: nothing was changed.
+    """
+    standing = versions.lock(doctor)
+    receptionist = _receptionist(standing, email.strip().lower())
+    held = set(get_user_perms(receptionist, standing))
+    wanted = set(permissions)
+    for permission in wanted - held:
+        assign_perm(permission, receptionist, standing)
+    for permission in held - wanted:
+        remove_perm(permission, receptionist, standing)
+    if wanted != held:
+        ledger.record(
+            "doctor.delegated",
+            subject=standing,
+            by=by,
+            at=at,
+            receptionist_id=str(receptionist.pk),
+            permissions=sorted(wanted),
+        )
+    return receptionist
+
+
+def _receptionist(doctor: Doctor, email: str) -> User:
+    known = User.objects.filter(email__iexact=email).first()
+    if known is not None:
+        if known.role != User.Role.DELEGATE or known.doctor_id != doctor.pk:
+            raise AlreadyHasAccount
+        return known
+    receptionist = User(email=email, role=User.Role.DELEGATE, doctor=doctor)
+    receptionist.set_unusable_password()
+    try:
+        receptionist.save()
+    except IntegrityError as error:
+        if constraint_of(error) in _EMAIL_CONSTRAINTS:
+            raise AlreadyHasAccount from error
+        raise
+    return receptionist

@@ -1,0 +1,209 @@
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+
+from registry import ledger
+from registry.actions import versions
+from registry.actions.refusals import Refused, constraint_of, sentence
+from registry.models import Doctor, DoctorCredential, DoctorLocation, User
+from registry.reference import canonical_registration
+
+PROFILE_FIELDS = frozenset(
+    {
+        "full_name",
+        "phone",
+        "registration_council",
+        "registration_number",
+        "hpr_id",
+        "specialization",
+        "languages",
+        "years_of_experience",
+        "fee",
+        "timezone",
+    }
+)
+PLACE_FIELDS = frozenset(
+    {
+        "name",
+        "address",
+        "city",
+        "state",
+        "pin",
+        "latitude",
+        "longitude",
+        "timezone",
+        "phone",
+        "is_active",
+    }
+)
+# An admin compared these with the papers; insurers take them for verified.
+PROVEN_FIELDS = frozenset({"full_name", "registration_council", "registration_number", "hpr_id"})
+_UNIQUE = {
+    "doctors_phone_key": "phone",
+    "doctors_registration_number_key": "registration_number",
+    "doctors_hpr_id_key": "hpr_id",
+}
+_WORDS = {
+    "phone": "phone number",
+    "registration_number": "registration number",
+    "hpr_id": "HPR id",
+}
+
+
+class AlreadyTaken(Refused):
+    """Another doctor has this phone, registration number or HPR id."""
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(
+            f"Another doctor already has this {_WORDS[field]}. "
+            "Check it, and write to us if it is yours."
+        )
+
+
+class Incomplete(Refused):
+    """The profile lacks what an admin needs; `lacks` names it."""
+
+    def __init__(self, lacks: list[str]) -> None:
+        self.lacks = lacks
+        super().__init__(f"Still missing: {sentence(lacks)}.")
+
+
+class AlreadySent(Refused):
+    """The profile is not a draft, so there is nothing to send."""
+
+    def __init__(self) -> None:
+        super().__init__("Your profile was already sent.")
+
+
+@transaction.atomic(durable=True)
+def update_profile(*, doctor: Doctor, changes: Mapping[str, Any], by: User, at: datetime) -> Doctor:
+    """Change parts of a profile; insurers who may see the doctor are told.
+
+    An active doctor who changes name, council, registration number or HPR id goes back to
+    SUBMITTED and out of insurers' sight until an admin has compared them with the papers again:
+    an insurer must never take an unverified number for a verified one. The page says so before
+    the doctor saves. Where nothing differs, nothing is written.
+
+    Args:
+        changes: new values by field, among `PROFILE_FIELDS`; council and number come together,
+            the number as written on the certificate or canonical.
+
+    Raises:
+        AlreadyTaken: the database settled it; nothing was changed.
+        Incomplete: an active profile cannot lose what made it complete.
+    """
+    standing = versions.lock(doctor)
+    changed = _apply(standing, _canonical(changes), PROFILE_FIELDS)
+    if not changed:
+        return standing
+    was_active = standing.status == Doctor.Status.ACTIVE
+    if was_active and standing.lacks:
+        raise Incomplete(standing.lacks)
+    unproven = was_active and not PROVEN_FIELDS.isdisjoint(changed)
+    if unproven:
+        standing.status = Doctor.Status.SUBMITTED
+    try:
+        versions.stamp(standing, by=by, at=at, fields=[*changed, "status"])
+    except IntegrityError as error:
+        if field := _UNIQUE.get(constraint_of(error)):
+            raise AlreadyTaken(field) from error
+        raise
+    ledger.record(
+        "doctor.updated", subject=standing, by=by, at=at, changed=changed, check_again=unproven
+    )
+    versions.tell("doctor.withdrawn" if unproven else "doctor.updated", standing, at=at)
+    return standing
+
+
+@transaction.atomic(durable=True)
+def add_place(
+    *, doctor: Doctor, values: Mapping[str, Any], by: User, at: datetime
+) -> DoctorLocation:
+    """Add a place where the doctor sees patients.
+
+    Args:
+        values: by field, among `PLACE_FIELDS`; the phone is E.164 or empty.
+    """
+    standing = versions.lock(doctor)
+    place = DoctorLocation(doctor=standing)
+    _apply(place, values, PLACE_FIELDS)
+    place.save()
+    _changed_place("place.added", place, by=by, at=at)
+    return place
+
+
+@transaction.atomic(durable=True)
+def update_place(
+    *, location: DoctorLocation, changes: Mapping[str, Any], by: User, at: datetime
+) -> DoctorLocation:
+    """Change a place; where nothing differs, nothing is written.
+
+    A place that is no longer active offers no times; booked appointments stay as they are.
+
+    Args:
+        changes: new values by field, among `PLACE_FIELDS`.
+    """
+    doctor = versions.lock(location.doctor)
+    standing = DoctorLocation.objects.select_for_update().get(pk=location.pk)
+    standing.doctor = doctor
+    changed = _apply(standing, changes, PLACE_FIELDS)
+    if changed:
+        standing.save(update_fields=changed)
+        _changed_place("place.updated", standing, by=by, at=at, changed=changed)
+    return standing
+
+
+@transaction.atomic(durable=True)
+def submit(*, doctor: Doctor, by: User, at: datetime) -> Doctor:
+    """Send a draft profile to be checked, with the doctor's word that it is true.
+
+    Raises:
+        AlreadySent: nothing was changed.
+        Incomplete: nothing was changed; `lacks` names what to add.
+    """
+    standing = versions.lock(doctor)
+    if standing.status != Doctor.Status.DRAFT:
+        raise AlreadySent
+    if lacks := standing.lacks_to_submit():
+        raise Incomplete(lacks)
+    standing.status, standing.attested_at = Doctor.Status.SUBMITTED, at
+    DoctorCredential.objects.filter(
+        doctor=standing, status=DoctorCredential.Status.UPLOADED
+    ).update(status=DoctorCredential.Status.IN_REVIEW, updated_at=at)
+    versions.stamp(standing, by=by, at=at, fields=["status", "attested_at"])
+    ledger.record("doctor.submitted", subject=standing, by=by, at=at)
+    versions.tell("doctor.updated", standing, at=at)
+    return standing
+
+
+def _canonical(changes: Mapping[str, Any]) -> dict[str, Any]:
+    if "registration_number" not in changes:
+        return dict(changes)
+    council, number = changes["registration_council"], changes["registration_number"]
+    return {**changes, "registration_number": canonical_registration(council, number or "")}
+
+
+def _apply(row: models.Model, values: Mapping[str, Any], allowed: frozenset[str]) -> list[str]:
+    """Set what differs and name it."""
+    if unknown := values.keys() - allowed:
+        raise TypeError(f"{sorted(unknown)} cannot be changed here")
+    changed = []
+    for name, value in values.items():
+        column: models.Field[Any, Any] = row._meta.get_field(name)  # type: ignore[assignment]
+        new = column.to_python(value)
+        new = None if new == "" and column.null else new
+        if getattr(row, name) != new:
+            setattr(row, name, new)
+            changed.append(name)
+    return sorted(changed)
+
+
+def _changed_place(
+    action: str, place: DoctorLocation, *, by: User, at: datetime, **metadata: Any
+) -> None:
+    versions.stamp(place.doctor, by=by, at=at)
+    ledger.record(action, subject=place, by=by, at=at, doctor_id=str(place.doctor_id), **metadata)
+    versions.tell("doctor.updated", place.doctor, at=at)

@@ -1,0 +1,82 @@
+"""Tell what an uploaded certificate really is, from its bytes and never from its name."""
+
+from io import BytesIO
+
+from PIL import Image
+from pypdf import PdfReader
+
+PDF, JPEG, PNG = "application/pdf", "image/jpeg", "image/png"
+ACCEPTED = (PDF, JPEG, PNG)
+
+MOST_PAGES = 50
+MOST_PIXELS = 50_000_000
+FEWEST_PIXELS_A_SIDE = 200
+# A JPEG decodes at an eighth of its size for a fraction of the memory.
+_JPEG_REDUCTION = 8
+
+_OPENINGS = {b"%PDF-": PDF, b"\xff\xd8\xff": JPEG, b"\x89PNG\r\n\x1a\n": PNG}
+
+
+class CertificateRefused(Exception):
+    """The file is none that DocPort keeps; its text tells the doctor why and what helps."""
+
+
+def inspect(content: bytes) -> str:
+    """Give the content type of a certificate, one of `ACCEPTED`.
+
+    Raises:
+        CertificateRefused: it is no PDF, JPEG or PNG, is damaged, locked, or too large to show.
+    """
+    for opening, content_type in _OPENINGS.items():
+        if content.startswith(opening):
+            _check_pdf(content) if content_type == PDF else _check_image(content, content_type)
+            return content_type
+    raise CertificateRefused("The file must be a PDF, JPEG or PNG.")
+
+
+def _check_pdf(content: bytes) -> None:
+    try:
+        reader = PdfReader(BytesIO(content))
+        pages = None if reader.is_encrypted else len(reader.pages)
+    # A broken file can fail anywhere in the parser, with any error.
+    except Exception as error:
+        raise CertificateRefused("The PDF is damaged. Save or scan it again.") from error
+    if pages is None:
+        raise CertificateRefused("The PDF is locked with a password. Save it without one.")
+    if not 1 <= pages <= MOST_PAGES:
+        raise CertificateRefused(f"The PDF must have 1 to {MOST_PAGES} pages, it has {pages}.")
+
+
+def _check_image(content: bytes, content_type: str) -> None:
+    name = "JPEG" if content_type == JPEG else "PNG"
+    try:
+        width, height = Image.open(BytesIO(content), formats=[name]).size
+    except Exception as error:
+        raise _damaged(name) from error
+    if width * height > MOST_PIXELS:
+        raise CertificateRefused(
+            f"The picture is too large: {width} by {height} pixels. "
+            f"It may have {MOST_PIXELS // 1_000_000} million pixels."
+        )
+    if min(width, height) < FEWEST_PIXELS_A_SIDE:
+        raise CertificateRefused(
+            f"The picture is too small to read: {width} by {height} pixels. "
+            f"Each side needs at least {FEWEST_PIXELS_A_SIDE}."
+        )
+    try:
+        _read_through(content, name)
+    except Exception as error:
+        raise _damaged(name) from error
+
+
+def _read_through(content: bytes, name: str) -> None:
+    image = Image.open(BytesIO(content), formats=[name])
+    if name == "PNG":
+        image.verify()
+        return
+    image.draft("L", (image.width // _JPEG_REDUCTION, image.height // _JPEG_REDUCTION))
+    image.load()
+
+
+def _damaged(name: str) -> CertificateRefused:
+    return CertificateRefused(f"The {name} is damaged. Save it or take the picture again.")
