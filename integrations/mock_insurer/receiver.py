@@ -1,0 +1,160 @@
+"""What DocPort calls: the push of doctors, and webhooks. The signature comes before all else."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from integrations.mock_insurer.signatures import NotGenuine, Signed, verify
+from integrations.mock_insurer.store import OlderThanHeld, Part, Store
+
+log = logging.getLogger(__name__)
+
+
+class BadMessage(Exception):
+    """A genuine message that makes no sense; sending it again will not help."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to DocPort."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Receiver:
+    """The insurer's side of DocPort's push and webhooks; names of headers are in lower case."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        secret: str,
+        clock: Callable[[], float],
+        woken: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._secret = secret
+        self._clock = clock
+        self._woken = woken
+
+    def put(self, part: Part, doctor_id: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Take the whole new state of a doctor's profile or hours."""
+        return self._answered(headers, body, lambda signed, data: self._put(
+            part, doctor_id, headers, signed, data
+        ))  # fmt: skip
+
+    def delete(self, doctor_id: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Erase a doctor who left this insurer."""
+        return self._answered(headers, body, lambda signed, data: self._delete(
+            doctor_id, signed, data
+        ))  # fmt: skip
+
+    def webhook(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Take an event; one that is known is taken again without effect."""
+        return self._answered(headers, body, self._webhook)
+
+    def state(self, doctor_id: str) -> Reply:
+        """Say which state of a doctor is held, so that DocPort can find and repair drift."""
+        held = self._store.doctor(doctor_id)
+        if held is None:
+            return Reply(404, {"error": "not_held"})
+        body = {
+            part: {"version": held[f"{part}_version"], "state": held[f"{part}_state"]}
+            for part in ("profile", "availability")
+        }
+        return Reply(200, body, {
+            "DocPort-Version": str(held["profile_version"]),
+            "DocPort-State": held["profile_state"] or "",
+        })  # fmt: skip
+
+    def _answered(
+        self,
+        headers: Mapping[str, str],
+        body: bytes,
+        act: Callable[[Signed, dict[str, Any]], Reply],
+    ) -> Reply:
+        try:
+            signed = verify(headers, body, secret=self._secret, at=self._clock())
+            return act(signed, _object(body))
+        except NotGenuine as error:
+            log.warning("Refused a message. %s", error)
+            return Reply(401, {"error": "not_genuine", "detail": str(error)})
+        except BadMessage as error:
+            return Reply(400, {"error": "bad_message", "detail": str(error)})
+        except OlderThanHeld:
+            return Reply(409, {"error": "newer_is_held"})
+
+    def _put(
+        self,
+        part: Part,
+        doctor_id: str,
+        headers: Mapping[str, str],
+        signed: Signed,
+        body: dict[str, Any],
+    ) -> Reply:
+        # The path is not signed, the body is: they must speak of the same doctor.
+        named = body.get("id" if part == "profile" else "doctor_id", doctor_id)
+        if named != doctor_id:
+            raise BadMessage("The body is about another doctor.")
+        version = headers.get("docport-version", "")
+        if not (version.isascii() and version.isdecimal()):
+            raise BadMessage("DocPort-Version is missing or not a number.")
+        self._store.replace(
+            part,
+            doctor_id,
+            body,
+            version=int(version),
+            state=headers.get("docport-state", ""),
+            signed=signed.signed_at,
+            at=self._clock(),
+        )
+        log.info("Took %s of doctor %s, version %s", part, doctor_id, version)
+        return Reply(200, {"held": int(version)})
+
+    def _delete(self, doctor_id: str, signed: Signed, body: dict[str, Any]) -> Reply:
+        if body.get("doctor_id", doctor_id) != doctor_id:
+            raise BadMessage("The body is about another doctor.")
+        self._store.erase(doctor_id, signed=signed.signed_at, reason=str(body.get("reason", "")))
+        log.info("Erased doctor %s", doctor_id)
+        return Reply(200, {"erased": doctor_id})
+
+    def _webhook(self, signed: Signed, event: dict[str, Any]) -> Reply:
+        if not isinstance(event.get("type"), str) or not isinstance(event.get("data"), dict):
+            raise BadMessage("An event has a type and data.")
+        happened_at = _unix(event.get("timestamp"))
+        if not self._store.add_event(signed.message_id, event, at=self._clock()):
+            return Reply(200, {"known": True})
+        log.info("Heard %s", event["type"])
+        if event["type"] == "consent.revoked":
+            self._leave(event["data"], happened_at)
+        self._woken()
+        return Reply(200, {"known": False})
+
+    def _leave(self, data: dict[str, Any], happened_at: int) -> None:
+        try:
+            self._store.erase(str(data.get("doctor_id")), signed=happened_at, reason="revoked")
+        except OlderThanHeld:
+            # The doctor came back since, and DocPort has pushed the profile again.
+            log.info("A late event about doctor %s changes nothing", data.get("doctor_id"))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise BadMessage("The body is not JSON.") from error
+    if not isinstance(found, dict):
+        raise BadMessage("The body is not a JSON object.")
+    return found
+
+
+def _unix(timestamp: object) -> int:
+    try:
+        return int(datetime.fromisoformat(str(timestamp)).timestamp())
+    except ValueError as error:
+        raise BadMessage("An event has a timestamp in ISO 8601.") from error

@@ -1,0 +1,230 @@
+"""What the insurer serves: each function answers one kind of request."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from integrations.mock_insurer import bookings, home_page, pages, words
+from integrations.mock_insurer.client import Answer, Unavailable
+from integrations.mock_insurer.receiver import Reply
+from integrations.mock_insurer.server import Handler, Refused, Route
+
+EVENTS_SHOWN = 50
+_ID = r"(?P<{}>[0-9A-Za-z-]{{1,64}})"
+DOCTOR, APPOINTMENT = _ID.format("doctor_id"), _ID.format("appointment_id")
+STYLE = (Path(__file__).parent / "style.css").read_bytes()
+
+log = logging.getLogger(__name__)
+
+
+# For DocPort
+
+
+def put_profile(handler: Handler, doctor_id: str) -> None:
+    receiver = handler.insurer.receiver
+    _reply(handler, receiver.put("profile", doctor_id, handler.sent_headers, handler.body))
+
+
+def put_availability(handler: Handler, doctor_id: str) -> None:
+    receiver = handler.insurer.receiver
+    _reply(handler, receiver.put("availability", doctor_id, handler.sent_headers, handler.body))
+
+
+def delete_doctor(handler: Handler, doctor_id: str) -> None:
+    _reply(handler, handler.insurer.receiver.delete(doctor_id, handler.sent_headers, handler.body))
+
+
+def get_state(handler: Handler, doctor_id: str) -> None:
+    _reply(handler, handler.insurer.receiver.state(doctor_id))
+
+
+def post_webhook(handler: Handler) -> None:
+    _reply(handler, handler.insurer.receiver.webhook(handler.sent_headers, handler.body))
+
+
+# For people
+
+
+def home(handler: Handler) -> None:
+    insurer = handler.insurer
+    html = home_page.home(
+        insurer.name,
+        connection=_asked(lambda: insurer.docport().me()),
+        doctors=insurer.store.doctors(),
+        events=insurer.store.events(EVENTS_SHOWN),
+        bookings=insurer.store.bookings(),
+    )
+    handler.page(HTTPStatus.OK, html)
+
+
+def style(handler: Handler) -> None:
+    handler.send(HTTPStatus.OK, STYLE, "text/css; charset=utf-8")
+
+
+def doctor(handler: Handler, doctor_id: str) -> None:
+    _show_doctor(handler, doctor_id, HTTPStatus.OK)
+
+
+def book(handler: Handler, doctor_id: str) -> None:
+    form = handler.form()
+    start, _, location_id = form.get("slot", "").partition(" ")
+    wanted = {"start": start, "location_id": location_id or None}
+    reference, form_key = form.get("patient_reference", ""), form.get("form_key", "")
+    if not (start and reference and form_key):
+        raise Refused(HTTPStatus.BAD_REQUEST, "Choose a time and give a patient reference.")
+    # One form offers many times: a key for each, and the same when the button is pressed twice.
+    key = f"{form_key}-{start}-{location_id}"
+    answer = _book(handler, doctor_id, wanted, reference, key)
+    if isinstance(answer, Answer) and answer.accepted:
+        handler.redirect(f"/appointments/{answer.body['id']}")
+        return
+    _show_doctor(handler, doctor_id, _status(answer), answer)
+
+
+def appointment(handler: Handler, appointment_id: str) -> None:
+    _show_appointment(handler, appointment_id, HTTPStatus.OK)
+
+
+def cancel(handler: Handler, appointment_id: str) -> None:
+    insurer, reason = handler.insurer, handler.form().get("reason", "")
+    answer = _asked(
+        lambda: bookings.cancel(
+            insurer.docport(), insurer.store, appointment_id, reason=reason, at=insurer.clock()
+        )
+    )
+    if isinstance(answer, Answer) and answer.accepted:
+        handler.redirect(f"/appointments/{appointment_id}")
+        return
+    _show_appointment(handler, appointment_id, _status(answer), answer)
+
+
+# For scripts
+
+
+def healthz(handler: Handler) -> None:
+    handler.json(HTTPStatus.OK, {"status": "ok", "insurer": handler.insurer.name})
+
+
+def mirror_json(handler: Handler) -> None:
+    handler.json(HTTPStatus.OK, {"doctors": handler.insurer.store.doctors()})
+
+
+def events_json(handler: Handler) -> None:
+    handler.json(HTTPStatus.OK, {"events": handler.insurer.store.events()})
+
+
+def bookings_json(handler: Handler) -> None:
+    handler.json(HTTPStatus.OK, {"bookings": handler.insurer.store.bookings()})
+
+
+def book_json(handler: Handler) -> None:
+    if handler.headers.get_content_type() != "application/json":
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json.")
+    try:
+        wanted = json.loads(handler.body)
+        doctor_id, start = str(wanted["doctor_id"]), str(wanted["start"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, "Send doctor_id and start.") from error
+    place = {"start": start, "location_id": wanted.get("location_id")}
+    reference = str(wanted.get("patient_reference") or new_reference())
+    key = str(wanted.get("key") or uuid.uuid4())
+    answer = _book(handler, doctor_id, place, reference, key)
+    if isinstance(answer, str):
+        handler.json(_status(answer), {"title": answer})
+        return
+    handler.json(answer.status, answer.body, {"Idempotency-Replayed": str(answer.replayed).lower()})
+
+
+def new_reference() -> str:
+    """Make up a patient reference that says nothing of the patient."""
+    return f"P-{uuid.uuid4().hex[:10].upper()}"
+
+
+def _reply(handler: Handler, reply: Reply) -> None:
+    handler.json(reply.status, reply.body, reply.headers)
+
+
+def _asked(ask: Callable[[], Answer]) -> Answer | str:
+    try:
+        return ask()
+    except Unavailable as error:
+        return str(error)
+
+
+def _status(answer: Answer | str) -> int:
+    return answer.status if isinstance(answer, Answer) else HTTPStatus.BAD_GATEWAY
+
+
+def _book(
+    handler: Handler, doctor_id: str, wanted: dict[str, Any], reference: str, key: str
+) -> Answer | str:
+    insurer = handler.insurer
+    answer = _asked(
+        lambda: bookings.book(
+            insurer.docport(),
+            insurer.store,
+            doctor_id=doctor_id,
+            **wanted,
+            patient_reference=reference,
+            key=key,
+            at=insurer.clock(),
+        )
+    )
+    log.info("Asked for a booking: %s", _status(answer))
+    return answer
+
+
+def _show_doctor(
+    handler: Handler, doctor_id: str, status: int, refused: Answer | str | None = None
+) -> None:
+    insurer = handler.insurer
+    held = insurer.store.doctor(doctor_id)
+    if held is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "We hold no such doctor.")
+    slots = _asked(lambda: bookings.free_slots(insurer.docport(), doctor_id, at=insurer.clock()))
+    outcome = pages.refusal(refused, (held["profile"] or {}).get("timezone")) if refused else None
+    html = pages.doctor(
+        insurer.name,
+        held,
+        slots=slots,
+        patient_reference=new_reference(),
+        form_key=str(uuid.uuid4()),
+        outcome=outcome,
+    )
+    handler.page(status, html)
+
+
+def _show_appointment(
+    handler: Handler, appointment_id: str, status: int, refused: Answer | str | None = None
+) -> None:
+    store = handler.insurer.store
+    booking = store.booking(appointment_id)
+    if booking is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "We hold no such appointment.")
+    outcome = pages.refusal(refused, words.INDIA) if refused else None
+    held = store.doctor(booking["body"]["doctor_id"])
+    handler.page(status, pages.appointment(handler.insurer.name, booking, held, outcome))
+
+
+ROUTES = (
+    Route("PUT", f"/docport/doctors/{DOCTOR}", put_profile),
+    Route("PUT", f"/docport/doctors/{DOCTOR}/availability", put_availability),
+    Route("DELETE", f"/docport/doctors/{DOCTOR}", delete_doctor),
+    Route("GET", f"/docport/doctors/{DOCTOR}", get_state),
+    Route("POST", "/docport/webhooks", post_webhook),
+    Route("GET", "/", home),
+    Route("GET", r"/style\.css", style),
+    Route("GET", f"/doctors/{DOCTOR}", doctor),
+    Route("POST", f"/doctors/{DOCTOR}/book", book),
+    Route("GET", f"/appointments/{APPOINTMENT}", appointment),
+    Route("POST", f"/appointments/{APPOINTMENT}/cancel", cancel),
+    Route("GET", "/healthz", healthz),
+    Route("GET", r"/mirror\.json", mirror_json),
+    Route("GET", r"/events\.json", events_json),
+    Route("GET", r"/bookings\.json", bookings_json),
+    Route("POST", r"/book\.json", book_json),
+)
