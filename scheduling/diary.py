@@ -1,0 +1,196 @@
+"""One doctor's diary: the rows that `slots` decides from, in three queries, and its answers."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from registry.models import Doctor, DoctorLocation
+from scheduling import slots
+from scheduling.models import Appointment, Availability, AvailabilityException
+from scheduling.slots import Closure, Extra, Reason, Schedule, Slot, Taken, Terms, Window
+
+_DAY = timedelta(days=1)
+_WEEK = timedelta(days=7)
+
+
+def free_slots(
+    *,
+    doctor: Doctor,
+    starts_at: datetime,
+    ends_at: datetime,
+    at: datetime,
+    location: DoctorLocation | None = None,
+) -> list[Slot]:
+    """List what can be booked in `[starts_at, ends_at)`, in the order of time.
+
+    Args:
+        at: aware instant of the question; what is before it or beyond the horizon is not free.
+        location: one place; `None` takes all.
+
+    Raises:
+        slots.BadRange: the period is naive, empty, longer than 62 days or not of our time.
+        slots.TooManySlots: it holds more than 5,000 slots.
+    """
+    every = slots_between(
+        doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at, location=location
+    )
+    return [slot for slot in every if not slot.reasons]
+
+
+def slots_between(
+    *,
+    doctor: Doctor,
+    starts_at: datetime,
+    ends_at: datetime,
+    at: datetime,
+    location: DoctorLocation | None = None,
+) -> list[Slot]:
+    """List all slots of `[starts_at, ends_at)`, each with everything against it.
+
+    Raises:
+        slots.BadRange, slots.TooManySlots: as `free_slots`.
+    """
+    slots.check_range(starts_at, ends_at, at)
+    schedule = load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
+    every = slots.slots_between(schedule, starts_at=starts_at, ends_at=ends_at, at=at)
+    return [slot for slot in every if location is None or slot.location_id == location.pk]
+
+
+def why_empty(found: list[Slot]) -> list[Reason]:
+    """Name everything that keeps `slots_between` a period from having a free slot."""
+    against = {reason for slot in found for reason in slot.reasons}
+    return [reason for reason in Reason if reason in against] or [Reason.OUTSIDE_HOURS]
+
+
+def slot_at(
+    *,
+    doctor: Doctor,
+    starts_at: datetime,
+    at: datetime,
+    location: DoctorLocation | None = None,
+) -> Slot | None:
+    """Give the slot that starts at an instant, free or not.
+
+    Raises:
+        slots.BadRange: the instant is naive or not of our time.
+    """
+    schedule = _load_at(doctor, starts_at, at)
+    place = location.pk if location else None
+    return slots.slot_at(schedule, starts_at=starts_at, at=at, location_id=place)
+
+
+def why_not_free(
+    *,
+    doctor: Doctor,
+    starts_at: datetime,
+    at: datetime,
+    location: DoctorLocation | None = None,
+    mode: str | None = None,
+) -> tuple[Reason, ...]:
+    """Name everything against a booking that starts at an instant; nothing when it is free.
+
+    Raises:
+        slots.BadRange: the instant is naive or not of our time.
+    """
+    schedule = _load_at(doctor, starts_at, at)
+    place = location.pk if location else None
+    return slots.why_not_free(schedule, starts_at=starts_at, at=at, location_id=place, mode=mode)
+
+
+def next_free(
+    *,
+    doctor: Doctor,
+    after: datetime,
+    at: datetime,
+    location: DoctorLocation | None = None,
+    mode: str | None = None,
+    limit: int = 5,
+) -> list[Slot]:
+    """List the first few slots that can be booked, from `after` (or from `at`, if that is later).
+
+    An `after` beyond the horizon looks from `at`: a free time sooner is better than none.
+    """
+    ends_at = at + slots.Rules().horizon
+    start = max(after, at) if after < ends_at else at
+    schedule = load(doctor=doctor, starts_at=start, ends_at=ends_at, at=at)
+    found: list[Slot] = []
+    while start < ends_at and len(found) < limit:
+        week = slots.free_slots(
+            schedule, starts_at=start, ends_at=min(start + _WEEK, ends_at), at=at
+        )
+        found += [
+            slot
+            for slot in week
+            if (location is None or slot.location_id == location.pk) and mode in {None, slot.mode}
+        ]
+        start += _WEEK
+    return found[:limit]
+
+
+def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime) -> Schedule:
+    """Load what decides the doctor's slots in `[starts_at, ends_at)`: three queries.
+
+    Args:
+        at: aware instant of the question; a hold that has run out by then takes no place.
+    """
+    windows = (
+        Availability.objects.filter(doctor=doctor)
+        .in_force(starts_at.date() - 2 * _DAY, ends_at.date() + _DAY)
+        .select_related("location")
+    )
+    # Two days before, for the tokens of the local day in which the period starts.
+    exceptions = (
+        AvailabilityException.objects.filter(doctor=doctor)
+        .touching(starts_at - 2 * _DAY, ends_at + _DAY)
+        .select_related("location")
+    )
+    taken = (
+        Appointment.objects.filter(doctor=doctor)
+        .occupying_at(at)
+        .touching(starts_at, ends_at + slots.LONGEST_SLOT)
+        .values_list("appointment_time", "ends_at", "lane")
+    )
+    rows = [*windows, *exceptions]
+    places = {row.location_id: row.location for row in rows if row.location}
+    return Schedule(
+        windows=tuple(_window(row) for row in rows if isinstance(row, Availability)),
+        extras=tuple(
+            Extra(row.starts_at, row.ends_at, _terms(row))
+            for row in exceptions
+            if row.kind == AvailabilityException.Kind.EXTRA
+        ),
+        closures=tuple(
+            Closure(row.starts_at, row.ends_at, row.location_id)
+            for row in exceptions
+            if row.kind == AvailabilityException.Kind.CLOSED
+        ),
+        taken=tuple(Taken(*values) for values in taken),
+        closed_places=frozenset(key for key, place in places.items() if not place.is_active),
+    )
+
+
+def _load_at(doctor: Doctor, starts_at: datetime, at: datetime) -> Schedule:
+    slots.check_instants(starts_at, at)
+    ends_at = starts_at + timedelta(minutes=1)
+    return load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
+
+
+def _window(row: Availability) -> Window:
+    return Window(
+        row.day_of_week, row.start_time, row.end_time, row.valid_from, row.valid_to, _terms(row)
+    )
+
+
+def _terms(row: Availability | AvailabilityException) -> Terms:
+    # The database keeps these set on weekly and extra hours; only leave has none.
+    assert row.location is not None
+    assert row.slot_duration_minutes is not None
+    assert row.buffer_minutes is not None
+    assert row.capacity is not None
+    return Terms(
+        location_id=row.location.pk,
+        zone=ZoneInfo(row.location.timezone),
+        slot_minutes=row.slot_duration_minutes,
+        buffer_minutes=row.buffer_minutes,
+        capacity=row.capacity,
+        mode=row.mode,
+    )
