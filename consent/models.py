@@ -116,6 +116,20 @@ class Consent(Timestamped):
             and (self.expires_at is None or at < self.expires_at)
         )
 
+    def status_at(self, at: datetime) -> ConsentStatus:
+        """Give the status at the aware instant `at`: a period that is over needs no job to end."""
+        if self.consent_status == self.Status.ACTIVE and not self.is_active_at(at):
+            return self.Status.EXPIRED
+        return self.Status(self.consent_status)
+
+
+def insurers_for(doctor: Doctor) -> models.QuerySet[InsuranceProvider]:
+    """Keep insurers that a doctor may choose, and any with whom there is a consent already."""
+    statuses = InsuranceProvider.Status
+    world = statuses.SANDBOX if doctor.is_sandbox else statuses.LIVE
+    known = Consent.objects.filter(doctor=doctor, insurance_provider=OuterRef("pk"))
+    return InsuranceProvider.objects.filter(Q(integration_status=world) | Exists(known))
+
 
 def visible_doctors(provider: InsuranceProvider, *, at: datetime) -> models.QuerySet[Doctor]:
     """Keep the doctors who exist for an insurer at the aware instant `at`.

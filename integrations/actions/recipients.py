@@ -1,0 +1,48 @@
+"""Which insurer hears of which event: asked when the feed is written and again before sending."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from consent.models import Consent, DataClass
+from registry.models import OutboxEvent
+
+WITHDRAWN = "doctor.withdrawn"
+_NEEDS = {"availability.updated": DataClass.AVAILABILITY}
+
+
+class Consents:
+    """The consents of some doctors as they stand at one instant; two queries."""
+
+    def __init__(self, doctors: Iterable[UUID | None], *, at: datetime) -> None:
+        mine = Consent.objects.filter(doctor__in={doctor for doctor in doctors if doctor})
+        self._showing = set(mine.showing_at(at).values_list("pk", flat=True))
+        self._at = at
+        self._of_doctor: defaultdict[UUID | None, list[Consent]] = defaultdict(list)
+        for consent in mine:
+            self._of_doctor[consent.doctor_id].append(consent)
+
+    def recipients(self, event: OutboxEvent) -> dict[UUID, UUID | None]:
+        """Give the insurers that hear of an event, each with its consent's id if there is one.
+
+        An event with an insurer of its own is about the dealings of that insurer with the doctor,
+        so it goes there whatever the consent. That a doctor left goes to all who were consented.
+        Every other event is about the doctor, and only those who may see the doctor hear it.
+        """
+        consents = self._of_doctor[event.doctor_id]
+        if event.insurance_provider_id is not None:
+            own = (c.pk for c in consents if c.insurance_provider_id == event.insurance_provider_id)
+            return {event.insurance_provider_id: next(own, None)}
+        return {c.insurance_provider_id: c.pk for c in consents if self._lets_through(c, event)}
+
+    def _lets_through(self, consent: Consent, event: OutboxEvent) -> bool:
+        if event.type == WITHDRAWN:
+            return consent.is_active_at(self._at)
+        needed = _NEEDS.get(event.type)
+        return consent.pk in self._showing and (needed is None or needed in consent.data_classes)
+
+
+def needs_consent_now(event: OutboxEvent) -> bool:
+    """Tell whether consent is asked again right before the event is sent."""
+    return event.insurance_provider_id is None and event.type != WITHDRAWN
