@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """DocPort's command line."""
 
+import importlib
 import os
 import sys
+
+from django.core.management import execute_from_command_line
 
 from docport import embedded
 
@@ -23,11 +26,8 @@ def main() -> None:
             embedded.start_services()
         except embedded.EmbeddedError as error:
             sys.exit(str(error))
-    from django.core.management import execute_from_command_line  # noqa: PLC0415
-
-    # A command that wakes a task needs the Celery app, and must have it after the services.
-    from docport import celery as celery  # noqa: PLC0414, PLC0415
-
+        # A command may wake a task, which needs the Celery app that knows the broker.
+        importlib.import_module("docport.celery")
     execute_from_command_line(sys.argv)
 
 

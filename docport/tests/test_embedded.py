@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import shutil
@@ -12,7 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import manage
 from docport import embedded
+from docport.embedded.launch import launch_command
 from docport.embedded.membership import keeper_lives
 from docport.embedded.places import EmbeddedError, Places
 
@@ -186,17 +189,30 @@ def test_killed_servers_are_started_again_while_in_use(user: Callable[[], User])
     assert server_pid() != killed
 
 
-def test_servers_start_over_the_remains_of_a_killed_keeper(user: Callable[[], User]) -> None:
+def test_servers_start_after_their_keepers_were_killed(user: Callable[[], User]) -> None:
     before = user()
     await_joined(before)
-    places = Places.here()
+
     for name in ("postgres", "redis"):
-        os.kill(int(places.lock(name, "keeper").read_text()), signal.SIGKILL)
+        os.kill(int(Places.here().lock(name, "keeper").read_text()), signal.SIGKILL)
+    await_joined(user())
+
+    assert query("SELECT 1") == (1,)
+
+
+def test_servers_start_over_the_remains_of_a_crash(user: Callable[[], User]) -> None:
+    before = user()
+    await_joined(before)
+    postgres = server_pid()
+    for name in ("postgres", "redis"):
+        os.kill(int(Places.here().lock(name, "keeper").read_text()), signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(postgres, signal.SIGKILL)
     before.kill()
     before.wait()
 
-    # As after a crash of the machine: the number on file belongs to somebody else by now.
-    (places.var / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+    # The number on file belongs to somebody else by now.
+    (Places.here().postgres_data / "postmaster.pid").write_text(f"{os.getpid()}\n")
     await_joined(user())
 
     assert query("SELECT 1") == (1,)
@@ -286,3 +302,28 @@ def test_status_and_stop(user: Callable[[], User]) -> None:
 
     assert status.stdout == "postgres: running\nredis: running\n"
     assert stop.stdout == "postgres: stopped\nredis: stopped\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_program_started_by_root_is_not_root_but_reaches_closed_directories(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o700)
+    (tmp_path / "closed" / "note").write_text("found")
+    script = f"id -u; cat {tmp_path}/closed/note; echo no > {tmp_path}/closed/note"
+
+    command = launch_command(["/bin/sh", "-c", script], user=(65534, 65534))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "65534\nfound"
+    assert "Permission denied" in done.stderr
+    assert (tmp_path / "closed" / "note").read_text() == "found"
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["migrate", "--help"], ["makemessages"]])
+def test_commands_that_only_inform_start_no_server(arguments: list[str]) -> None:
+    assert not manage.needs_services(arguments)
+
+
+def test_commands_that_use_the_database_start_the_servers() -> None:
+    assert manage.needs_services(["migrate", "--noinput"])

@@ -1,18 +1,31 @@
+import http.server
 import io
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.core.management.base import CommandError
 
-from docport.management.commands.run import chosen_port, programs, reserved, welcome
+from docport.management.commands.run import (
+    Greeting,
+    chosen_port,
+    environment,
+    is_healthy,
+    programs,
+    reserved,
+    welcome,
+)
 from docport.supervisor import Child, Console, Program, Supervisor
+from docport.tasks import HEARTBEAT_KEY, worker_heartbeat
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # A supervisor as `manage.py run` uses it, over the program given on the command line.
@@ -229,3 +242,42 @@ def test_every_program_and_sign_in_is_named() -> None:
     assert "http://127.0.0.1:8000/" in block
     assert "asha@docport.example  password made-up-2" in block
     assert "http://127.0.0.1:8003/  Insurer 3 (mock)" in block
+
+
+def test_site_is_greeted_once_when_it_answers() -> None:
+    class Healthy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/healthz" else 404)
+            self.end_headers()
+
+    said: list[str] = []
+    with http.server.HTTPServer(("127.0.0.1", 0), Healthy) as site:
+        threading.Thread(target=site.serve_forever).start()
+        greeting = Greeting(site.server_port, lambda: said.append("hello"))
+
+        greeting.try_once()
+        greeting.try_once()
+        site.shutdown()
+
+    assert said == ["hello"]
+
+
+def test_site_that_does_not_answer_is_not_greeted() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+
+        assert not is_healthy(closed.getsockname()[1])
+
+
+def test_children_learn_where_the_site_is() -> None:
+    given = environment(8123)
+
+    assert (given["PORT"], given["BASE_URL"]) == ("8123", "http://127.0.0.1:8123")
+
+
+def test_heartbeat_tells_when_a_worker_last_took_a_task() -> None:
+    cache.delete(HEARTBEAT_KEY)
+
+    worker_heartbeat()
+
+    assert datetime.fromisoformat(cache.get(HEARTBEAT_KEY)).tzinfo is not None
