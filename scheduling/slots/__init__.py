@@ -1,0 +1,49 @@
+"""When a doctor can be booked: plain values and an instant go in, slots come out.
+
+Nothing here reads a clock or a database. Weekly hours are wall time in the zone of their place;
+everything else is an instant. A slot exists when every wall minute of it does, so it never spans
+a clock change forward; a wall time that comes twice counts the first time.
+"""
+
+from scheduling.slots.answers import free_slots, slot_at, slots_between, why_not_free
+from scheduling.slots.values import (
+    LONGEST_SLOT,
+    MAX_RANGE,
+    MAX_SLOTS,
+    BadRange,
+    Closure,
+    Extra,
+    Reason,
+    Rules,
+    Schedule,
+    Slot,
+    Taken,
+    Terms,
+    TooManySlots,
+    Window,
+    check_instants,
+    check_range,
+)
+
+__all__ = [
+    "LONGEST_SLOT",
+    "MAX_RANGE",
+    "MAX_SLOTS",
+    "BadRange",
+    "Closure",
+    "Extra",
+    "Reason",
+    "Rules",
+    "Schedule",
+    "Slot",
+    "Taken",
+    "Terms",
+    "TooManySlots",
+    "Window",
+    "check_instants",
+    "check_range",
+    "free_slots",
+    "slot_at",
+    "slots_between",
+    "why_not_free",
+]

@@ -1,0 +1,199 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+MAX_RANGE = timedelta(days=62)
+MAX_SLOTS = 5_000
+LONGEST_SLOT = timedelta(minutes=240)
+# Outside these years zone rules are unknown and dates run out.
+YEARS = range(2000, 2200)
+
+_DAY = timedelta(days=1)
+
+
+class Reason(StrEnum):
+    """Why a time cannot be booked; the values are the API's."""
+
+    OUTSIDE_HOURS = "outside_hours"
+    BETWEEN_SLOTS = "between_slots"
+    ON_LEAVE = "on_leave"
+    PLACE_CLOSED = "place_closed"
+    WRONG_MODE = "wrong_mode"
+    TAKEN = "taken"
+    TOO_SOON = "too_soon"
+    BEYOND_HORIZON = "beyond_horizon"
+
+
+class BadRange(ValueError):
+    """The period asked for is naive, empty, too long, or not of our time."""
+
+
+class TooManySlots(ValueError):
+    """The period asked for holds more slots than one call computes; ask for a shorter one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Where open time is, and how it is cut into slots; `capacity` patients share a slot."""
+
+    location_id: UUID
+    zone: ZoneInfo
+    slot_minutes: int = 15
+    buffer_minutes: int = 0
+    capacity: int = 1
+    mode: str = "IN_PERSON"
+
+    @property
+    def length(self) -> timedelta:
+        """Give how long one slot lasts."""
+        return timedelta(minutes=self.slot_minutes)
+
+    @property
+    def step(self) -> timedelta:
+        """Give the time from one slot's start to the next one's."""
+        return timedelta(minutes=self.slot_minutes + self.buffer_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Open time each week, on local dates in `[valid_from, valid_to)`.
+
+    An end that is not after the start is on the next day. `weekday` counts from Monday, 0.
+    """
+
+    weekday: int
+    start: time
+    end: time
+    valid_from: date
+    valid_to: date | None
+    terms: Terms
+
+    def on(self, day: date) -> tuple[datetime, datetime]:
+        """Give wall start and end of the window that begins on `day`."""
+        next_day = _DAY if self.end <= self.start else timedelta(0)
+        return datetime.combine(day, self.start), datetime.combine(day, self.end) + next_day
+
+    def dates(self, first: date, last: date) -> Iterator[date]:
+        """Give the local dates from `first` to `last`, both included, on which it begins."""
+        day = max(first, self.valid_from)
+        day += timedelta(days=(self.weekday - day.weekday()) % 7)
+        while day <= last and (self.valid_to is None or day < self.valid_to):
+            yield day
+            day += timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Open time once, in instants; weekly hours that it overlaps stand."""
+
+    starts_at: datetime
+    ends_at: datetime
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Time off once, in instants, at one place or (`None`) all; it closes extra hours too."""
+
+    starts_at: datetime
+    ends_at: datetime
+    location_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One patient's place that somebody has; lanes count across all places of a doctor."""
+
+    starts_at: datetime
+    ends_at: datetime
+    lane: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How early and how far ahead a doctor can be booked."""
+
+    lead_time: timedelta = timedelta(0)
+    horizon: timedelta = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Everything that decides one doctor's slots in some period."""
+
+    windows: tuple[Window, ...] = ()
+    extras: tuple[Extra, ...] = ()
+    closures: tuple[Closure, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    closed_places: frozenset[UUID] = frozenset()
+    rules: Rules = field(default_factory=Rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time a patient could come, `[starts_at, ends_at)` in UTC, free when no reason is against.
+
+    `local_date` is the date at its place. Tokens run through that place's day, one for each
+    patient, in the order of time: the same slot and lane always have the same number.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    local_date: date
+    terms: Terms
+    first_token: int
+    free_lanes: tuple[int, ...]
+    reasons: tuple[Reason, ...]
+
+    @property
+    def location_id(self) -> UUID:
+        """Give the place."""
+        return self.terms.location_id
+
+    @property
+    def mode(self) -> str:
+        """Give how doctor and patient meet."""
+        return self.terms.mode
+
+    @property
+    def capacity(self) -> int:
+        """Give how many patients share the slot."""
+        return self.terms.capacity
+
+    @property
+    def free(self) -> int:
+        """Give how many more patients can come."""
+        return len(self.free_lanes)
+
+    def token(self, lane: int) -> int:
+        """Give the number of the patient in `lane`."""
+        return self.first_token + lane
+
+
+def check_instants(*instants: datetime) -> None:
+    """Refuse instants that nothing can be computed from.
+
+    Raises:
+        BadRange: one is naive or not of our time.
+    """
+    for instant in instants:
+        if instant.utcoffset() is None:
+            raise BadRange("A time needs its offset from UTC.")
+        if instant.year not in YEARS:
+            raise BadRange("A time is far from now.")
+
+
+def check_range(starts_at: datetime, ends_at: datetime, at: datetime) -> None:
+    """Refuse a period that no call computes, before anything is loaded for it.
+
+    Raises:
+        BadRange: it is naive, empty, longer than `MAX_RANGE` or not of our time.
+    """
+    check_instants(starts_at, ends_at, at)
+    if ends_at <= starts_at:
+        raise BadRange("The end must be after the start.")
+    if ends_at - starts_at > MAX_RANGE:
+        raise BadRange(f"At most {MAX_RANGE.days} days at once.")
