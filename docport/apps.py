@@ -6,4 +6,5 @@ class DocportConfig(AppConfig):
     verbose_name = "DocPort"
 
     def ready(self) -> None:
-        from docport import checks  # noqa: F401, PLC0415  Registers them.
+        # Importing registers the checks, and makes ours the Celery app that wake-ups go to.
+        from docport import celery, checks  # noqa: F401, PLC0415
