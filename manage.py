@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """DocPort's command line."""
 
-import importlib
 import os
 import sys
 
@@ -26,8 +25,6 @@ def main() -> None:
             embedded.start_services()
         except embedded.EmbeddedError as error:
             sys.exit(str(error))
-        # A command may wake a task, which needs the Celery app that knows the broker.
-        importlib.import_module("docport.celery")
     execute_from_command_line(sys.argv)
 
 
