@@ -1,4 +1,27 @@
+import re
+from datetime import date
+from functools import cache
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+import phonenumbers
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.forms.renderers import TemplatesSetting
+
+from registry.certificates import ACCEPTED
+from registry.models import Doctor, DoctorCredential, DoctorLocation
+from registry.reference import (
+    Council,
+    Language,
+    Specialization,
+    State,
+    canonical_registration,
+)
+
+MEGABYTE = 1024 * 1024
+OLDEST_YEAR = 1940
 
 
 class FormRenderer(TemplatesSetting):
@@ -6,3 +29,262 @@ class FormRenderer(TemplatesSetting):
 
     form_template_name = "forms/form.html"
     field_template_name = "forms/field.html"
+
+
+@cache
+def zones() -> list[tuple[str, str]]:
+    """List the world's time zones for a select, as IANA names them."""
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+
+
+def or_choose(choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put an empty first line before the choices of a select."""
+    return [("", "Choose one"), *choices]
+
+
+class NameField(forms.CharField):
+    """A name or line of an address, its spaces put in order."""
+
+    def to_python(self, value: Any) -> str:
+        return " ".join(str(super().to_python(value)).split())
+
+
+class PhoneField(forms.CharField):
+    """A phone number as people write it, an Indian one where no country is given; gives E.164."""
+
+    def __init__(self, **options: Any) -> None:
+        given: dict[str, Any] = {"max_length": 30, "label": "Phone"}
+        super().__init__(**(given | options))
+        self.widget.input_type = "tel"
+        self.widget.attrs["autocomplete"] = "tel"
+
+    def prepare_value(self, value: Any) -> Any:
+        try:
+            number = phonenumbers.parse(value or "", None)
+        except phonenumbers.NumberParseException:
+            return value
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+    def clean(self, value: Any) -> str:
+        written = super().clean(value)
+        if not written:
+            return ""
+        try:
+            number = phonenumbers.parse(written, "IN")
+        except phonenumbers.NumberParseException as error:
+            raise _no_phone() from error
+        if not phonenumbers.is_valid_number(number):
+            raise _no_phone()
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _no_phone() -> ValidationError:
+    return ValidationError("Enter a full phone number, such as 98450 12345 or +44 20 7946 0958.")
+
+
+class SectionForm(forms.Form):
+    """One section of the profile, edited on a page of its own."""
+
+    title: ClassVar[str]
+
+    def __init__(self, data: Any = None, *, doctor: Doctor) -> None:
+        super().__init__(data, initial=self.values_of(doctor))
+
+    def values_of(self, doctor: Doctor) -> dict[str, Any]:
+        return {name: getattr(doctor, name) for name in self.base_fields}
+
+
+class IdentityForm(SectionForm):
+    title = "Name, languages and fee"
+
+    full_name = NameField(
+        max_length=120,
+        label="Full name",
+        help_text="As on your council registration, without Dr.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    years_of_experience = forms.IntegerField(min_value=0, max_value=80, label="Years of experience")
+    languages = forms.MultipleChoiceField(
+        choices=Language.choices,
+        label="Languages you consult in",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    fee = forms.DecimalField(
+        min_value=0,
+        max_digits=8,
+        decimal_places=2,
+        label="Consultation fee in rupees",
+        help_text="For a first visit. You can change it at any time.",
+    )
+
+
+class RegistrationForm(SectionForm):
+    title = "Registration"
+
+    registration_council = forms.ChoiceField(
+        choices=or_choose(Council.choices), label="Medical council"
+    )
+    registration_number = forms.CharField(
+        max_length=30,
+        label="Registration number",
+        help_text="As on your registration certificate, such as 45123 or 2011/08/1234.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    hpr_id = forms.CharField(
+        max_length=20,
+        required=False,
+        label="HPR id",
+        help_text="14 digits from the Healthcare Professionals Registry, such as "
+        "21-1521-3828-3227.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+
+    def values_of(self, doctor: Doctor) -> dict[str, Any]:
+        number = doctor.registration_number or ""
+        return {
+            "registration_council": doctor.registration_council,
+            "registration_number": number.removeprefix(f"{doctor.registration_council}-"),
+            "hpr_id": doctor.hpr_id_shown,
+        }
+
+    def clean_registration_number(self) -> str:
+        written: str = self.cleaned_data["registration_number"]
+        council = self.cleaned_data.get("registration_council", "")
+        canonical = canonical_registration(council, written) or ""
+        if not re.fullmatch(r"[A-Z0-9][A-Z0-9/.-]*", canonical.removeprefix(f"{council}-")):
+            raise ValidationError("Use only letters, digits, / . and - in the registration number.")
+        return canonical
+
+    def clean_hpr_id(self) -> str:
+        digits = re.sub(r"[\s-]", "", self.cleaned_data["hpr_id"])
+        if digits and not re.fullmatch(r"[0-9]{14}", digits):
+            raise ValidationError("An HPR id has 14 digits, such as 21-1521-3828-3227.")
+        return digits
+
+
+class PracticeForm(SectionForm):
+    title = "Practice"
+
+    specialization = forms.ChoiceField(choices=or_choose(Specialization.choices))
+    timezone = forms.ChoiceField(
+        choices=zones,
+        label="Your time zone",
+        help_text="Your own days and lists are shown in it. Each place has a zone for its hours.",
+    )
+
+
+class ContactForm(SectionForm):
+    title = "Phone"
+
+    phone = PhoneField(help_text="A number where we and insurers can reach your practice.")
+
+
+SECTIONS: dict[str, type[SectionForm]] = {
+    "identity": IdentityForm,
+    "registration": RegistrationForm,
+    "practice": PracticeForm,
+    "contact": ContactForm,
+}
+
+
+class PlaceForm(forms.Form):
+    name = NameField(max_length=120, label="Name of the place", help_text="Such as City Clinic.")
+    address = NameField(max_length=240, label="Street and area")
+    city = NameField(max_length=80)
+    state = forms.ChoiceField(choices=or_choose(State.choices), label="State or territory")
+    pin = forms.RegexField(
+        r"^[1-9][0-9]{5}$",
+        label="PIN code",
+        error_messages={"invalid": "A PIN code has 6 digits, such as 560011."},
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "postal-code"}),
+    )
+    phone = PhoneField(required=False, label="Phone of the place")
+    timezone = forms.ChoiceField(
+        choices=zones,
+        initial="Asia/Kolkata",
+        label="Time zone",
+        help_text="The hours you set for this place are in this zone.",
+    )
+
+
+class PlaceEditForm(PlaceForm):
+    is_active = forms.BooleanField(
+        required=False,
+        label="I see patients here",
+        help_text="Without it, insurers are offered no times here. Booked appointments stay.",
+    )
+
+    def __init__(self, data: Any = None, *, location: DoctorLocation) -> None:
+        initial = {name: getattr(location, name) for name in self.base_fields}
+        super().__init__(data, initial=initial)
+
+
+class CredentialForm(forms.Form):
+    kind = forms.ChoiceField(choices=DoctorCredential.Kind.choices, label="What it is")
+    degree = NameField(
+        max_length=80, label="Degree or title", help_text="Such as MBBS, or MD General Medicine."
+    )
+    institution = NameField(max_length=160, label="University, college or council")
+    year = forms.IntegerField(min_value=OLDEST_YEAR, label="Year it was given")
+    valid_until = forms.DateField(
+        required=False,
+        label="Valid until",
+        help_text="Only where it must be renewed.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    certificate = forms.FileField(
+        label="Certificate",
+        help_text="A PDF with up to 50 pages, or a clear photo (JPEG or PNG), up to 10 MB.",
+        widget=forms.FileInput(attrs={"accept": ",".join(ACCEPTED)}),
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def clean_year(self) -> int:
+        year: int = self.cleaned_data["year"]
+        if year > self.today.year:
+            raise ValidationError("The year it was given cannot be in the future.")
+        return year
+
+    def clean_valid_until(self) -> date | None:
+        last_day: date | None = self.cleaned_data["valid_until"]
+        if last_day and last_day < self.today:
+            raise ValidationError("This certificate is no longer valid. Upload the renewed one.")
+        return last_day
+
+    def clean_certificate(self) -> Any:
+        file = self.cleaned_data["certificate"]
+        if file.size > settings.CERTIFICATE_MAX_BYTES:
+            most = settings.CERTIFICATE_MAX_BYTES // MEGABYTE
+            raise ValidationError(
+                f"The file has {file.size / MEGABYTE:.1f} MB, more than {most} MB. "
+                "Scan it in grey or at a lower resolution, and choose it again."
+            )
+        return file
+
+
+class SubmitForm(forms.Form):
+    attest = forms.BooleanField(
+        label="I confirm that everything here is true and that these certificates are mine",
+        error_messages={"required": "Confirm that everything is true before you send it."},
+    )
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=500,
+        label="What is wrong, and what helps",
+        help_text="The doctor reads this.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
+class ReceptionistForm(forms.Form):
+    email = forms.EmailField(help_text="They sign in with it, after they set a password.")
+    permissions = forms.MultipleChoiceField(
+        choices=Doctor._meta.permissions,
+        label="What they may do",
+        widget=forms.CheckboxSelectMultiple,
+    )

@@ -6,9 +6,16 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from csp.decorators import csp_replace
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import content_disposition_header
 
-from registry.models import Doctor, User
+from registry.encryption import decrypt
+from registry.models import Doctor, DoctorCredential, User
+
+# The largest body that is read at all; a certificate over its own limit still gets its form back.
+LARGEST_BODY_BYTES = 40 * 1024 * 1024
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -45,6 +52,51 @@ class RequestContextMiddleware:
             ms=round((time.perf_counter() - started) * 1000),
         )
         return response
+
+
+class BodyLimitMiddleware:
+    """Refuse a body that no page takes before anything reads it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        announced = request.META.get("CONTENT_LENGTH") or "0"
+        if not announced.isdecimal() or int(announced) <= LARGEST_BODY_BYTES:
+            return self.get_response(request)
+        megabytes = LARGEST_BODY_BYTES // 1024**2
+        return render(request, "registry/too_large.html", {"megabytes": megabytes}, status=413)
+
+
+# Browsers draw a PDF in a page of their own, whose styles our policy would stop.
+certificate_shown = csp_replace({"style-src": ["'unsafe-inline'"], "object-src": ["'self'"]})
+
+
+def certificate_response(credential: DoctorCredential) -> HttpResponse:
+    """Answer with a credential's certificate, opened for the one who may see it.
+
+    Raises:
+        Http404: its certificate lies on another server, or is gone from ours.
+    """
+    if not credential.certificate:
+        raise Http404
+    try:
+        with credential.certificate.open("rb") as file:
+            sealed = file.read()
+    except FileNotFoundError as error:
+        raise Http404 from error
+    plain = decrypt(sealed, context=credential.encryption_context)
+    return HttpResponse(
+        plain,
+        content_type=credential.content_type,
+        headers={
+            "Content-Disposition": content_disposition_header(
+                as_attachment=False, filename=credential.file_name
+            ),
+            "Cache-Control": "private, no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 def request_id() -> str:

@@ -131,13 +131,18 @@ class Doctor(Timestamped):
 
     def lacks_to_submit(self) -> list[str]:
         """Name what is missing before the doctor can send the profile to be checked."""
-        usable = DoctorCredential.objects.filter(doctor=self).current().awaiting_nothing()
+        usable = DoctorCredential.objects.filter(doctor=self).usable()
         lacks = self.lacks
         if not DoctorLocation.objects.filter(doctor=self, is_active=True).exists():
             lacks.append("a place")
         if not usable.exists():
             lacks.append("a certificate")
         return lacks
+
+    @property
+    def languages_shown(self) -> str:
+        """Give the languages in words."""
+        return ", ".join(str(Language(code).label) for code in self.languages)
 
     @property
     def hpr_id_shown(self) -> str:
@@ -174,6 +179,18 @@ def certificate_path(credential: "DoctorCredential", _name: str) -> str:
     return f"certificates/{credential.pk}"
 
 
+class DoctorCredentialStatus(models.TextChoices):
+    UPLOADED = "UPLOADED", "Uploaded"
+    IN_REVIEW = "IN_REVIEW", "Being checked"
+    VERIFIED = "VERIFIED", "Verified"
+    NEEDS_CHANGE = "NEEDS_CHANGE", "Needs a change"
+    EXPIRED = "EXPIRED", "Expired"
+
+
+# What the doctor must change or renew.
+STALE = (DoctorCredentialStatus.NEEDS_CHANGE, DoctorCredentialStatus.EXPIRED)
+
+
 class DoctorCredentialQuerySet(models.QuerySet["DoctorCredential"]):
     """Which credentials."""
 
@@ -181,10 +198,17 @@ class DoctorCredentialQuerySet(models.QuerySet["DoctorCredential"]):
         """Leave out those that a newer upload replaces."""
         return self.filter(replaced_by_id=None)
 
-    def awaiting_nothing(self) -> "DoctorCredentialQuerySet":
+    def replaced(self) -> "DoctorCredentialQuerySet":
+        """Keep those that a newer upload replaces."""
+        return self.exclude(replaced_by_id=None)
+
+    def replaceable(self) -> "DoctorCredentialQuerySet":
+        """Keep what the doctor may upload anew; twin of `DoctorCredential.can_be_replaced`."""
+        return self.current().filter(status__in=STALE)
+
+    def usable(self) -> "DoctorCredentialQuerySet":
         """Leave out those that the doctor must change or renew."""
-        stale = [DoctorCredentialStatus.NEEDS_CHANGE, DoctorCredentialStatus.EXPIRED]
-        return self.exclude(status__in=stale)
+        return self.current().exclude(status__in=STALE)
 
     def valid_on(self, day: date) -> "DoctorCredentialQuerySet":
         """Keep verified credentials that have not run out on `day`."""
@@ -196,14 +220,6 @@ class DoctorCredentialKind(models.TextChoices):
     DEGREE = "DEGREE", "Degree"
     REGISTRATION = "REGISTRATION", "Council registration"
     FELLOWSHIP = "FELLOWSHIP", "Fellowship or diploma"
-
-
-class DoctorCredentialStatus(models.TextChoices):
-    UPLOADED = "UPLOADED", "Uploaded"
-    IN_REVIEW = "IN_REVIEW", "Being checked"
-    VERIFIED = "VERIFIED", "Verified"
-    NEEDS_CHANGE = "NEEDS_CHANGE", "Needs a change"
-    EXPIRED = "EXPIRED", "Expired"
 
 
 class DoctorCredentialContentType(models.TextChoices):
@@ -279,9 +295,8 @@ class DoctorCredential(Timestamped):
 
     @property
     def can_be_replaced(self) -> bool:
-        """Tell whether the doctor may upload a better one in its place."""
-        stale = {self.Status.NEEDS_CHANGE, self.Status.EXPIRED}
-        return self.replaced_by_id is None and self.status in stale
+        """Tell whether the doctor may upload it anew; twin of `replaceable`."""
+        return self.replaced_by_id is None and self.status in STALE
 
     @property
     def encryption_context(self) -> str:

@@ -9,6 +9,14 @@ from registry.models.doctors import Doctor
 from registry.models.providers import InsuranceProvider
 
 
+class AuditLogQuerySet(models.QuerySet["AuditLog"]):
+    """Which lines of the audit log."""
+
+    def about(self, row: models.Model) -> "AuditLogQuerySet":
+        """Keep what happened to one row, newest first."""
+        return self.filter(entity_type=row._meta.model_name, entity_id=row.pk)
+
+
 class AuditLog(models.Model):
     """Who did what to which row; rows are only ever added."""
 
@@ -26,6 +34,8 @@ class AuditLog(models.Model):
     metadata = models.JSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True)
     ip = models.GenericIPAddressField(null=True)
+
+    objects = AuditLogQuerySet.as_manager()
 
     class Meta:
         db_table = "audit_logs"
