@@ -61,21 +61,26 @@ def why_empty(found: list[Slot]) -> list[Reason]:
     return [reason for reason in Reason if reason in against] or [Reason.OUTSIDE_HOURS]
 
 
-def slot_at(
+def slot_and_reasons(
     *,
     doctor: Doctor,
     starts_at: datetime,
     at: datetime,
     location: DoctorLocation | None = None,
-) -> Slot | None:
-    """Give the slot that starts at an instant, free or not.
+    mode: str | None = None,
+) -> tuple[Slot | None, tuple[Reason, ...]]:
+    """Give the slot that starts at an instant, and everything against booking it.
 
     Raises:
         slots.BadRange: the instant is naive or not of our time.
     """
-    schedule = _load_at(doctor, starts_at, at)
+    slots.check_instants(starts_at, at)
+    ends_at = starts_at + timedelta(minutes=1)
+    schedule = load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
     place = location.pk if location else None
-    return slots.slot_at(schedule, starts_at=starts_at, at=at, location_id=place)
+    slot = slots.slot_at(schedule, starts_at=starts_at, at=at, location_id=place)
+    reasons = slots.why_not_free(schedule, starts_at=starts_at, at=at, location_id=place, mode=mode)
+    return slot, reasons
 
 
 def why_not_free(
@@ -91,9 +96,10 @@ def why_not_free(
     Raises:
         slots.BadRange: the instant is naive or not of our time.
     """
-    schedule = _load_at(doctor, starts_at, at)
-    place = location.pk if location else None
-    return slots.why_not_free(schedule, starts_at=starts_at, at=at, location_id=place, mode=mode)
+    _, reasons = slot_and_reasons(
+        doctor=doctor, starts_at=starts_at, at=at, location=location, mode=mode
+    )
+    return reasons
 
 
 def next_free(
@@ -166,12 +172,6 @@ def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime
         taken=tuple(Taken(*values) for values in taken),
         closed_places=frozenset(key for key, place in places.items() if not place.is_active),
     )
-
-
-def _load_at(doctor: Doctor, starts_at: datetime, at: datetime) -> Schedule:
-    slots.check_instants(starts_at, at)
-    ends_at = starts_at + timedelta(minutes=1)
-    return load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
 
 
 def _window(row: Availability) -> Window:

@@ -242,6 +242,8 @@ class Appointment(Timestamped):
 
     OCCUPYING = ["HELD", "BOOKED", "ARRIVED", "COMPLETED", "NO_SHOW"]
 
+    CANCELLABLE = ["BOOKED", "ARRIVED"]
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
     insurance_provider = models.ForeignKey(
@@ -332,3 +334,8 @@ class Appointment(Timestamped):
         if self.status == self.Status.HELD:
             return self.hold_expires_at is not None and at < self.hold_expires_at
         return self.status in self.OCCUPYING
+
+    @property
+    def is_cancellable(self) -> bool:
+        """Tell whether it can still be cancelled: it is booked and has not been kept."""
+        return self.status in self.CANCELLABLE

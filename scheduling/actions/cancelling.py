@@ -1,0 +1,59 @@
+from datetime import datetime
+
+from django.db import transaction
+
+from registry import ledger
+from registry.actions.refusals import Refused
+from registry.models import InsuranceProvider, User
+from scheduling.models import Appointment
+
+
+class NotCancellable(Refused):
+    """The appointment is cancelled or over already; nothing was changed."""
+
+    def __init__(self, appointment: Appointment) -> None:
+        self.status = Appointment.Status(appointment.status)
+        super().__init__(f"This appointment cannot be cancelled: {self.status.label.lower()}.")
+
+
+@transaction.atomic(durable=True)
+def cancel(
+    *,
+    appointment: Appointment,
+    reason: str,
+    note: str = "",
+    by: User | InsuranceProvider,
+    at: datetime,
+) -> Appointment:
+    """Cancel an appointment that has not been kept yet; its time is free at once.
+
+    Args:
+        reason: one of `Appointment.CancelReason`.
+        note: for the doctor and this insurer alone; neither log nor event repeats it.
+        at: aware instant of the cancellation.
+
+    Raises:
+        NotCancellable: nothing was changed.
+    """
+    standing = Appointment.objects.select_for_update(no_key=True).get(pk=appointment.pk)
+    if not standing.is_cancellable:
+        raise NotCancellable(standing)
+    standing.status = Appointment.Status.CANCELLED
+    standing.cancel_reason, standing.cancel_note = reason, note
+    standing.cancelled_at = at
+    standing.version += 1
+    standing.save(
+        update_fields=["status", "cancel_reason", "cancel_note", "cancelled_at", "version"]
+    )
+    ledger.record("appointment.cancelled", subject=standing, by=by, at=at, reason=reason)
+    ledger.publish(
+        "appointment.cancelled",
+        subject=standing,
+        version=standing.version,
+        at=at,
+        doctor=standing.doctor_id,
+        provider=standing.insurance_provider_id,
+        doctor_id=str(standing.doctor_id),
+        appointment_id=str(standing.pk),
+    )
+    return standing
