@@ -7,6 +7,7 @@ up and each sees the one before.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from django.db import models, transaction
@@ -15,55 +16,81 @@ from consent import receipts
 from consent.models import Consent, ConsentEvent, DataClass
 from consent.notices import CURRENT_VERSION, PURPOSE, Notice, notice_for
 from registry import ledger
+from registry.actions import Refused
 from registry.models import Doctor, InsuranceProvider, User
 
 
-class Refused(Exception):
-    """The consent cannot be changed like this; nothing was."""
+class _Refused(Refused):
+    text: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
 
 
-class DoctorNotActive(Refused):
+class DoctorNotActive(_Refused):
     """No admin has verified this doctor yet, or one has suspended them."""
 
+    text = "You can turn insurers on once we have verified you."
 
-class ProviderSuspended(Refused):
+
+class ProviderSuspended(_Refused):
     """DocPort has suspended this insurer."""
 
+    text = "This insurer is suspended. You can turn it on when it is back."
 
-class WrongMode(Refused):
+
+class WrongMode(_Refused):
     """A synthetic doctor and a live insurer never meet, nor a real one and a sandbox."""
 
+    text = "This insurer takes no doctors from here."
 
-class DataClassesRefused(Refused):
+
+class DataClassesRefused(_Refused):
     """No data class, an unknown one, or none that says who the doctor is."""
 
+    text = "Choose what to share, the profile among it."
 
-class EndsInPast(Refused):
+
+class EndsInPast(_Refused):
     """The period would be over before it begins."""
 
+    text = "Choose an end that is still to come."
 
-class NoticeChanged(Refused):
+
+class NoticeChanged(_Refused):
     """The words that the doctor read are no longer the notice."""
 
+    text = "The words of this page changed. Please read them again."
 
-class AlreadyGiven(Refused):
+
+class AlreadyGiven(_Refused):
     """This consent is in force; it can be changed or withdrawn."""
 
+    text = "This insurer is already on; nothing was changed."
 
-class NotInForce(Refused):
+
+class NotInForce(_Refused):
     """Only a consent in force can be changed."""
 
+    text = "This consent has ended, so it could not be changed."
 
-class NothingToChange(Refused):
+
+class NothingToChange(_Refused):
     """It already says exactly this."""
 
+    text = "It was like this already; nothing was changed."
 
-class AlreadyWithdrawn(Refused):
+
+class AlreadyWithdrawn(_Refused):
     """There is nothing left to withdraw."""
 
+    text = "This consent was already withdrawn."
 
-class NotAsked(Refused):
+
+class NotAsked(_Refused):
     """The insurer has no open question that could be declined."""
+
+    text = "This insurer has not asked, so there is nothing to decline."
 
 
 @transaction.atomic(durable=True)
@@ -292,8 +319,8 @@ def _step(
         subject=consent,
         by=by,
         at=at,
-        doctor=str(consent.doctor_id),
-        insurance_provider=str(consent.insurance_provider_id),
+        doctor_id=str(consent.doctor_id),
+        insurance_provider_id=str(consent.insurance_provider_id),
         data_classes=consent.data_classes,
         receipt=str(event.pk),
     )

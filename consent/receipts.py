@@ -182,6 +182,15 @@ def verify(signature: str) -> bytes:
         raise ReceiptNotGenuine from error
 
 
+def is_genuine(event: ConsentEvent) -> bool:
+    """Tell whether a stored receipt is, byte for byte, what was signed."""
+    try:
+        signed = verify(event.signature)
+    except ReceiptNotGenuine:
+        return False
+    return signed == canonical(event.receipt) and event.receipt_sha256 == sha256(event.receipt)
+
+
 def public_keys() -> dict[str, list[dict[str, str]]]:
     """Give the JWK set (RFC 7517) that verifies receipts; private members are never copied."""
     return {

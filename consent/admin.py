@@ -1,0 +1,56 @@
+from typing import Any
+
+from django.contrib import admin
+
+from consent.models import Consent, ConsentEvent
+from registry.admin import ReadOnlyAdmin
+
+WHO = (
+    "doctor__full_name",
+    "doctor__email",
+    "doctor__registration_number",
+    "insurance_provider__name",
+)
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    """Which insurer may see which doctor, and what."""
+
+    list_display = (
+        "doctor",
+        "insurance_provider",
+        "consent_status",
+        "shares",
+        "granted_at",
+        "expires_at",
+        "revoked_at",
+        "erase_by",
+    )
+    list_filter = ("consent_status", "insurance_provider")
+    list_select_related = ("doctor", "insurance_provider")
+    search_fields = WHO
+    ordering = ("-updated_at",)
+
+    @admin.display(description="Shares")
+    def shares(self, consent: Consent) -> str:
+        return ", ".join(consent.data_classes)
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(ReadOnlyAdmin):
+    """Every step of every consent, with its signed receipt."""
+
+    list_display = ("receipt_number", "at", "kind", "doctor", "insurer", "version", "by")
+    list_filter = ("kind",)
+    list_select_related = ("consent__doctor", "consent__insurance_provider", "by")
+    search_fields = ("=id", "=receipt_sha256", *(f"consent__{field}" for field in WHO))
+    ordering = ("-id",)
+
+    @admin.display(description="Doctor")
+    def doctor(self, event: ConsentEvent) -> Any:
+        return event.consent.doctor
+
+    @admin.display(description="Insurer")
+    def insurer(self, event: ConsentEvent) -> Any:
+        return event.consent.insurance_provider

@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from django.db import connection
+
+from consent import actions
+from consent.models import Consent, ConsentEvent
+from consent.receipts import is_genuine
+from consent.tests.factories import make_consent
+from registry.actions import Refused
+from registry.models import AuditLog, InsuranceProvider, OutboxEvent, User
+from registry.tests.factories import NOW, make_provider, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+THREADS = 6
+# What may follow what: a history is a walk along these.
+AFTER = {
+    None: {"given"},
+    "given": {"changed", "withdrawn"},
+    "changed": {"changed", "withdrawn"},
+    "withdrawn": {"given"},
+}
+
+
+def at_once(*calls: Callable[[], object]) -> list[str]:
+    """Run all calls at the same time; gives what each said, `done` or its refusal."""
+    start = Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> str:
+        try:
+            start.wait(timeout=10)
+            call()
+        except Refused as refusal:
+            return type(refusal).__name__
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def giving(user: User, provider: InsuranceProvider) -> Callable[[], object]:
+    assert user.doctor
+    doctor = user.doctor
+    return lambda: actions.give(
+        doctor=doctor,
+        provider=provider,
+        data_classes=["profile"],
+        expires_at=None,
+        language="en",
+        by=user,
+        at=NOW,
+    )
+
+
+def assert_history_is_valid(consent: Consent) -> None:
+    consent.refresh_from_db()
+    events = list(ConsentEvent.objects.filter(consent=consent))
+    kinds = [event.kind for event in events]
+    assert all(after in AFTER[before] for before, after in zip([None, *kinds], kinds, strict=False))
+    assert [event.version for event in events] == list(range(1, len(events) + 1))
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    hashes = [event.receipt_sha256 for event in events]
+    befores = [event.receipt["record"]["previous_receipt_sha256"] for event in events]
+    assert befores == [None, *hashes[:-1]]
+    assert all(is_genuine(event) for event in events)
+    assert consent.version == len(events)
+    assert consent.consent_status == events[-1].receipt["event"]["state"]
+    assert AuditLog.objects.filter(entity_id=consent.pk).count() == len(events)
+    assert OutboxEvent.objects.filter(subject=f"consent/{consent.pk}").count() == len(events)
+
+
+def test_many_first_gives_make_one_consent() -> None:
+    user, provider = make_user(), make_provider()
+
+    said = at_once(*[giving(user, provider)] * THREADS)
+
+    assert sorted(said) == ["AlreadyGiven"] * (THREADS - 1) + ["done"]
+    assert_history_is_valid(Consent.objects.get())
+
+
+def test_many_withdrawals_are_one() -> None:
+    consent = make_consent()
+    user = make_user(doctor=consent.doctor)
+
+    said = at_once(
+        *[lambda: actions.withdraw(consent=consent, by=user, at=NOW)] * THREADS,
+    )
+
+    assert sorted(said) == ["AlreadyWithdrawn"] * (THREADS - 1) + ["done"]
+    assert ConsentEvent.objects.get().kind == "withdrawn"
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_giving_changing_and_withdrawing_at_once_leave_one_valid_history(attempt: int) -> None:
+    user, provider = make_user(), make_provider()
+    give = giving(user, provider)
+    give()
+    consent = Consent.objects.get()
+
+    def withdraw() -> None:
+        actions.withdraw(consent=consent, by=user, at=NOW - timedelta(seconds=attempt))
+
+    def change(*data_classes: str) -> Callable[[], object]:
+        return lambda: actions.change(
+            consent=consent,
+            data_classes=["profile", *data_classes],
+            expires_at=None,
+            language="en",
+            by=user,
+            at=NOW + timedelta(seconds=attempt),
+        )
+
+    at_once(give, withdraw, change("availability"), give, change("credentials"), withdraw)
+
+    assert_history_is_valid(consent)
