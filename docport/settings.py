@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from environs import Env
+from whitenoise.compress import Compressor
 
 from docport import embedded
 
@@ -53,6 +54,8 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 SANDBOX = env.bool("SANDBOX", default=not PRODUCTION)
 # Plain http to this machine, for the mock insurers. Production never sends there.
 LOOPBACK_TARGETS = not PRODUCTION
+# Ports besides 443 where insurers may listen.
+OUTGOING_PORTS = env.list("OUTGOING_PORTS", [], subcast=int)
 
 INSTALLED_APPS = [
     "docport.apps.DocportConfig",
@@ -213,6 +216,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SERVERS": [{"url": BASE_URL}],
+    "ENUM_NAME_OVERRIDES": {
+        "Mode": "scheduling.models.Mode",
+        "KeyMode": "integrations.api.shapes.KEY_MODES",
+        "CancelReason": "scheduling.models.AppointmentCancelReason",
+        "SlotReason": "integrations.api.shapes.REASONS",
+        "Scope": "integrations.models.Scope",
+        "ProblemCode": "integrations.api.shapes.PROBLEM_CODES",
+        "EventType": "integrations.api.shapes.EVENT_TYPES",
+    },
 }
 
 LANGUAGE_CODE = "en"
@@ -229,6 +242,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Source maps are two thirds of all static bytes, and no page asks for them.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
