@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.timezone import now  # noqa: TID251  This is an edge.
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from docport.tasks import HEARTBEAT_KEY
-from integrations.models import WebhookDelivery
+from integrations.models import WebhookDelivery, WebhookEndpoint
 from registry.models import OutboxEvent
 
 # The beat asks for a heartbeat every 10 s and the sweep looks every 5 s: a minute is six missed.
@@ -71,8 +72,18 @@ def _outbox(at: datetime) -> Part:
 
 
 def _webhooks(at: datetime) -> Part:
-    due = WebhookDelivery.objects.due_at(at).order_by("next_attempt_at")
-    return _age(due.values_list("next_attempt_at", flat=True).first(), at, WAITING_AT_MOST)
+    # What waits behind an earlier event, or for a disabled endpoint, waits for the insurer.
+    earlier = WebhookDelivery.objects.filter(
+        endpoint=OuterRef("endpoint"),
+        subject=OuterRef("subject"),
+        feed_entry__lt=OuterRef("feed_entry"),
+        status=WebhookDelivery.Status.PENDING,
+    )
+    due = WebhookDelivery.objects.due_at(at).filter(
+        ~Exists(earlier), endpoint__status=WebhookEndpoint.Status.ENABLED
+    )
+    oldest = due.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
+    return _age(oldest, at, WAITING_AT_MOST)
 
 
 def _age(since: datetime | None, at: datetime, at_most: timedelta) -> Part:

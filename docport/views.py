@@ -1,17 +1,41 @@
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
-from registry.http import SignedInRequest
+from docport.checklist import checklist, facts_of
+from docport.today import today_of
+from registry.http import SignedInRequest, doctor_of
+from registry.models import User
 
 
 @login_not_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "docport/welcome.html")
+    user = request.user
+    if not isinstance(user, User):
+        return render(request, "docport/welcome.html")
+    if user.role == User.Role.ADMIN:
+        return redirect("admin:index")
+    if user.doctor is None:
+        return render(request, "docport/insurer.html", {"provider": user.insurance_provider})
+    today = today_of(user.doctor, at=now())
+    is_doctor = user.role == User.Role.DOCTOR
+    return render(
+        request,
+        "docport/today.html",
+        {
+            "today": today,
+            "is_doctor": is_doctor,
+            "sees_appointments": is_doctor
+            or user.has_perm("registry.manage_appointments", user.doctor),
+        },
+    )
 
 
 @require_safe
 def setup(request: SignedInRequest) -> HttpResponse:
-    return render(request, "docport/setup.html")
+    doctor = doctor_of(request)
+    tasks = checklist(facts_of(doctor, at=now()))
+    return render(request, "docport/setup.html", {"checklist": tasks, "doctor": doctor})
