@@ -85,14 +85,20 @@ class PlaceClosed(Refused):
 
 
 @dataclass(frozen=True)
-class _Dated:
+class DatedWindow:
     """A window with the local dates on which it begins."""
 
     window: HoursWindow
     valid_from: date
     valid_to: date | None
 
-    def meets(self, other: "_Dated") -> bool:
+    @classmethod
+    def of(cls, row: Availability) -> "DatedWindow":
+        """Take a row's shape and dates."""
+        return cls(_shape(row), row.valid_from, row.valid_to)
+
+    def meets(self, other: "DatedWindow") -> bool:
+        """Tell whether both share a minute of some date; as `availability_windows_apart`."""
         mine, theirs = self._last_date(), other._last_date()  # noqa: SLF001  Its own class.
         return (
             (theirs is None or self.valid_from < theirs)
@@ -232,7 +238,7 @@ class _Change:
         others = [*self.elsewhere, *self.closed, *self.kept]
         for position, row in self.added.items():
             for other in others:
-                if _dated(row).meets(_dated(other)):
+                if DatedWindow.of(row).meets(DatedWindow.of(other)):
                     until = f" until {wording.full_date(other.valid_to)}" if other.valid_to else ""
                     yield HoursProblem(
                         position,
@@ -289,7 +295,3 @@ def _shape(row: Availability) -> HoursWindow:
         row.buffer_minutes,
         row.mode,
     )
-
-
-def _dated(row: Availability) -> _Dated:
-    return _Dated(_shape(row), row.valid_from, row.valid_to)

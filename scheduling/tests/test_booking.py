@@ -1,0 +1,283 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from consent.models import Consent
+from consent.tests.factories import make_consent
+from registry.models import AuditLog, Doctor, DoctorLocation, InsuranceProvider, OutboxEvent
+from registry.tests.factories import NOW, make_doctor, make_location, make_provider
+from scheduling import actions, slots
+from scheduling.models import Appointment, Availability, Mode
+from scheduling.slots import Reason
+from scheduling.tests.factories import (
+    TUESDAY_AT_9,
+    make_appointment,
+    make_exception,
+    make_window,
+)
+
+pytestmark = pytest.mark.django_db
+QUARTER = timedelta(minutes=15)
+
+
+@pytest.fixture
+def doctor() -> Doctor:
+    return make_doctor()
+
+
+@pytest.fixture
+def place(doctor: Doctor) -> DoctorLocation:
+    return make_location(doctor)
+
+
+@pytest.fixture
+def window(doctor: Doctor, place: DoctorLocation) -> Availability:
+    return make_window(doctor, place, end_time=time(11))
+
+
+@pytest.fixture
+def provider(doctor: Doctor) -> InsuranceProvider:
+    return make_consent(doctor=doctor).insurance_provider
+
+
+Book = Callable[..., Appointment]
+
+
+@pytest.fixture
+def book(doctor: Doctor, provider: InsuranceProvider, window: Availability) -> Book:
+    def book_with(**given: Any) -> Appointment:
+        values: dict[str, Any] = {
+            "provider": provider,
+            "doctor": doctor,
+            "start": TUESDAY_AT_9,
+            "location": None,
+            "external_appointment_id": "A-1",
+            "patient_reference": "member-9",
+            "mode": None,
+            "visit_type": "",
+            "at": NOW,
+        }
+        return actions.book(**(values | given))
+
+    return book_with
+
+
+def nothing_was_written() -> bool:
+    return not any(
+        rows.exists() for rows in (Appointment.objects, AuditLog.objects, OutboxEvent.objects)
+    )
+
+
+def test_booking_takes_the_slot_and_tells_the_insurer(
+    book: Book, doctor: Doctor, provider: InsuranceProvider, place: DoctorLocation
+) -> None:
+    booked = book(visit_type="follow_up", start=TUESDAY_AT_9 + QUARTER)
+
+    kept = Appointment.objects.get()
+    assert kept == booked
+    assert (kept.status, kept.version, kept.location) == (Appointment.Status.BOOKED, 1, place)
+    assert (kept.appointment_time, kept.ends_at) == (
+        TUESDAY_AT_9 + QUARTER,
+        TUESDAY_AT_9 + 2 * QUARTER,
+    )
+    assert (kept.lane, kept.token_number, kept.mode) == (0, 2, Mode.IN_PERSON)
+    assert (kept.external_appointment_id, kept.patient_reference) == ("A-1", "member-9")
+    log = AuditLog.objects.get()
+    assert (log.action, log.entity_id) == ("appointment.booked", booked.pk)
+    assert (log.performed_by_provider, log.timestamp) == (provider, NOW)
+    event = OutboxEvent.objects.get()
+    assert (event.type, event.subject) == ("appointment.booked", f"appointment/{booked.pk}")
+    assert (event.subject_version, event.insurance_provider) == (1, provider)
+    assert event.payload == {"doctor_id": str(doctor.pk), "appointment_id": str(booked.pk)}
+    assert "member-9" not in str(log.metadata)
+
+
+def test_the_patient_reference_is_sealed_in_the_database(book: Book) -> None:
+    book()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT patient_reference FROM appointments")
+        assert b"member-9" not in bytes(cursor.fetchone()[0])
+
+
+def test_patients_share_a_slot_up_to_its_capacity(book: Book, window: Availability) -> None:
+    Availability.objects.update(capacity=2)
+
+    first = book(external_appointment_id="A-1", start=TUESDAY_AT_9 + QUARTER)
+    second = book(external_appointment_id="A-2", start=TUESDAY_AT_9 + QUARTER)
+
+    assert [(one.lane, one.token_number) for one in (first, second)] == [(0, 3), (1, 4)]
+    with pytest.raises(actions.SlotTaken) as refusal:
+        book(external_appointment_id="A-3", start=TUESDAY_AT_9 + QUARTER)
+    assert refusal.value.reasons == (Reason.TAKEN,)
+
+
+def test_a_cancelled_appointment_frees_its_lane(book: Book) -> None:
+    first = book()
+    actions.cancel(appointment=first, reason="other", by=first.insurance_provider, at=NOW)
+
+    assert book(external_appointment_id="A-2").lane == 0
+
+
+def test_a_taken_slot_comes_with_the_next_free_times(book: Book) -> None:
+    book()
+
+    with pytest.raises(actions.SlotTaken) as refusal:
+        book(external_appointment_id="A-2")
+
+    assert [slot.starts_at for slot in refusal.value.next_free] == [
+        TUESDAY_AT_9 + count * QUARTER for count in range(1, 6)
+    ]
+    assert Appointment.objects.count() == 1
+    assert OutboxEvent.objects.count() == 1
+
+
+def test_a_hold_that_has_run_out_is_in_nobodys_way(
+    book: Book, doctor: Doctor, provider: InsuranceProvider, place: DoctorLocation
+) -> None:
+    held = Appointment.Status.HELD
+    make_appointment(doctor, provider, place, status=held, hold_expires_at=NOW)
+    other = make_appointment(
+        doctor,
+        provider,
+        place,
+        status=held,
+        hold_expires_at=NOW,
+        appointment_time=TUESDAY_AT_9 + 2 * QUARTER,
+    )
+
+    booked = book()
+
+    assert set(Appointment.objects.all()) == {booked, other}
+
+
+def test_a_hold_that_runs_keeps_its_place(
+    book: Book, doctor: Doctor, provider: InsuranceProvider, place: DoctorLocation
+) -> None:
+    make_appointment(doctor, provider, place, status=Appointment.Status.HELD)
+
+    with pytest.raises(actions.SlotTaken):
+        book()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"consent_status": Consent.Status.REVOKED, "revoked_at": NOW},
+        {"expires_at": NOW},
+    ],
+)
+def test_without_consent_there_is_no_such_doctor(book: Book, change: dict[str, Any]) -> None:
+    Consent.objects.update(**change)
+
+    with pytest.raises(actions.NotVisible):
+        book()
+    assert nothing_was_written()
+
+
+def test_another_insurer_sees_no_such_doctor(book: Book) -> None:
+    with pytest.raises(actions.NotVisible):
+        book(provider=make_provider())
+
+
+def test_a_doctor_who_shares_no_appointments_takes_none(book: Book) -> None:
+    Consent.objects.update(data_classes=["profile", "availability"])
+
+    with pytest.raises(actions.AppointmentsNotShared):
+        book()
+    assert nothing_was_written()
+
+
+def test_an_id_is_used_once_even_after_cancelling(
+    book: Book, doctor: Doctor, provider: InsuranceProvider, place: DoctorLocation
+) -> None:
+    make_appointment(
+        doctor,
+        provider,
+        place,
+        status=Appointment.Status.CANCELLED,
+        external_appointment_id="A-1",
+    )
+
+    with pytest.raises(actions.ExternalIdUsed):
+        book()
+
+
+def test_two_insurers_may_use_the_same_id(book: Book, doctor: Doctor) -> None:
+    book()
+    other = make_consent(doctor=doctor).insurance_provider
+
+    assert book(provider=other, start=TUESDAY_AT_9 + QUARTER).insurance_provider == other
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"start": TUESDAY_AT_9 - timedelta(hours=1)}, Reason.OUTSIDE_HOURS),
+        ({"start": TUESDAY_AT_9 + timedelta(minutes=1)}, Reason.BETWEEN_SLOTS),
+        ({"start": TUESDAY_AT_9 - timedelta(days=7)}, Reason.TOO_SOON),
+        ({"start": TUESDAY_AT_9 + timedelta(days=63)}, Reason.BEYOND_HORIZON),
+        ({"mode": Mode.TELE}, Reason.WRONG_MODE),
+    ],
+)
+def test_a_time_that_is_not_free_is_refused_by_name(
+    book: Book, given: dict[str, Any], reason: Reason
+) -> None:
+    with pytest.raises(actions.SlotRefused) as refusal:
+        book(**given)
+
+    assert not isinstance(refusal.value, actions.SlotTaken)
+    assert refusal.value.reasons == (reason,)
+    offered = [slot.starts_at for slot in refusal.value.next_free]
+    # The doctor offers no video visits at all; any other refusal comes with times to come.
+    assert bool(offered) == (reason != Reason.WRONG_MODE)
+    assert all(start > NOW for start in offered)
+    assert nothing_was_written()
+
+
+def test_leave_and_closed_places_are_refused(
+    book: Book, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_exception(doctor)
+    place.is_active = False
+    place.save()
+
+    with pytest.raises(actions.SlotRefused) as refusal:
+        book(location=place)
+
+    assert refusal.value.reasons == (Reason.ON_LEAVE, Reason.PLACE_CLOSED)
+    assert refusal.value.next_free == []
+
+
+def test_another_place_has_no_such_slot(book: Book, doctor: Doctor) -> None:
+    with pytest.raises(actions.SlotRefused) as refusal:
+        book(location=make_location(doctor))
+
+    assert refusal.value.reasons == (Reason.OUTSIDE_HOURS,)
+
+
+def test_a_naive_start_is_refused(book: Book) -> None:
+    with pytest.raises(slots.BadRange):
+        book(start=datetime(2026, 11, 24, 9))  # noqa: DTZ001
+
+
+def test_an_insurer_keeps_to_its_share_of_a_day(
+    book: Book, provider: InsuranceProvider, place: DoctorLocation
+) -> None:
+    provider.max_open_bookings_per_day = 2
+    provider.save()
+    for count in range(2):
+        book(external_appointment_id=f"A-{count}", start=TUESDAY_AT_9 + count * QUARTER)
+
+    with pytest.raises(actions.TooManyBookings):
+        book(external_appointment_id="A-9", start=TUESDAY_AT_9 + 4 * QUARTER)
+
+    next_week = TUESDAY_AT_9 + timedelta(days=7)
+    assert book(external_appointment_id="A-9", start=next_week).status == "BOOKED"
+
+
+def test_times_with_any_offset_are_the_same_instant(book: Book) -> None:
+    assert book(start=datetime(2026, 11, 24, 3, 30, tzinfo=UTC)).appointment_time == TUESDAY_AT_9
