@@ -3,11 +3,9 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from integrations.actions import keys
-from integrations.api.problems import Problem
+from integrations.api.problems import AUTHENTICATE, Problem
 from integrations.models import ApiKey
 from registry.models import InsuranceProvider
-
-SCHEME = 'Bearer realm="DocPort"'
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -24,7 +22,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return key, key
 
     def authenticate_header(self, request: Request) -> str:
-        return SCHEME
+        return AUTHENTICATE
 
 
 def _presented(request: Request) -> str | None:

@@ -11,12 +11,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
-from registry.http import request_id
+from registry import http
 
 MEDIA_TYPE = "application/problem+json"
 DOCS_PATH = "/api/docs/"
+AUTHENTICATE = 'Bearer realm="DocPort"'
 
 log = structlog.get_logger(__name__)
 
@@ -194,8 +194,8 @@ class Problem(Exception):
         return CODES[self.code].status
 
 
-def problem_body(problem: Problem, *, instance: str) -> dict[str, Any]:
-    """Give the JSON of an error; the same problem always differs in `instance` and `request_id`."""
+def problem_body(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+    """Give the JSON of an error; the same one differs in `instance` and `request_id` alone."""
     meaning = CODES[problem.code]
     body: dict[str, Any] = {
         "type": f"{settings.BASE_URL}{DOCS_PATH}#{problem.code}",
@@ -204,7 +204,7 @@ def problem_body(problem: Problem, *, instance: str) -> dict[str, Any]:
         "detail": problem.detail or meaning.detail,
         "instance": instance,
         "code": problem.code,
-        "request_id": request_id(),
+        "request_id": request_id,
         **problem.extra,
     }
     if problem.errors:
@@ -216,18 +216,23 @@ def respond(problem: Problem, *, instance: str) -> Response:
     """Answer with a problem."""
     headers = dict(problem.headers)
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        headers.setdefault("WWW-Authenticate", 'Bearer realm="DocPort"')
+        headers.setdefault("WWW-Authenticate", AUTHENTICATE)
     return Response(
-        problem_body(problem, instance=instance),
+        problem_body(problem, instance=instance, request_id=http.request_id()),
         status=problem.status,
         headers=headers,
         content_type=MEDIA_TYPE,
     )
 
 
+def wrong_parameter(name: str, code: str, detail: str, **extra: Any) -> Problem:
+    """Say what is wrong with one query parameter."""
+    error = {"parameter": name, "code": code, "detail": detail}
+    return Problem("invalid_request", errors=[error], extra=extra)
+
+
 def problem_response(error: Exception, context: dict[str, Any]) -> Response:
     """Turn whatever an endpoint raised into a problem; nothing of its inside is told."""
-    set_rollback()
     return respond(_problem_of(error), instance=context["request"].path)
 
 

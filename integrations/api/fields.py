@@ -1,0 +1,96 @@
+"""Fields that take exactly what the documentation says and convert nothing."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class ExactString(serializers.CharField):
+    """A string; a number is none."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ExactChoice(serializers.ChoiceField):
+    """One of the values, as a string."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=data)
+        return super().to_internal_value(data)
+
+
+class ExactUUID(serializers.UUIDField):
+    """A UUID in its usual form, 8-4-4-4-12."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not _UUID.fullmatch(data):
+            self.fail("invalid", value=data)
+        return UUID(data)
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class Instant(serializers.Field[datetime, Any, str, datetime]):
+    """An RFC 3339 time with its offset from UTC."""
+
+    default_error_messages = {
+        "invalid": "Give an RFC 3339 time with an offset, such as 2026-11-24T09:00:00+05:30."
+    }
+
+    def to_internal_value(self, data: Any) -> datetime:
+        instant = read_instant(data) if isinstance(data, str) else None
+        if instant is None:
+            self.fail("invalid")
+        return instant
+
+
+@extend_schema_field(
+    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+)
+class InstantOrDate(serializers.Field[datetime | date, Any, str, datetime | date]):
+    """An RFC 3339 time with its offset, or a plain date, which means the whole local day."""
+
+    default_error_messages = {
+        "invalid": "Give an RFC 3339 time with an offset, or a date such as 2026-11-24."
+    }
+
+    def to_internal_value(self, data: Any) -> datetime | date:
+        # A plus sign that nobody escaped arrives as a space.
+        text = str(data).replace(" ", "+")
+        read = _read_date(text) or read_instant(text)
+        if read is None:
+            self.fail("invalid")
+        return read
+
+
+def read_instant(text: str) -> datetime | None:
+    """Read an RFC 3339 time as an instant in UTC; `None` when it is none."""
+    if not _INSTANT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_date(text: str) -> date | None:
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,122 @@
+"""The one place that decides whether a call may see what it asks for.
+
+Insurer ∧ scope ∧ consent ∧ data class. What may not be seen is the same 404 as what does not exist.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from rest_framework.exceptions import MethodNotAllowed, NotFound
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from consent.models import Consent, DataClass, visible_doctors
+from integrations.api.problems import Problem
+from integrations.models import ApiKey, Scope
+from registry.models import Doctor, InsuranceProvider
+from scheduling.models import Appointment
+
+if TYPE_CHECKING:
+    from integrations.api.views.base import InsurerView
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one method of one endpoint needs, and the errors that are its own."""
+
+    scope: Scope | None
+    data_class: DataClass | None = None
+    codes: tuple[str, ...] = ()
+
+
+class MayCall(BasePermission):
+    """Check the scope, and load the doctor or the appointment that the path names.
+
+    A method that does not say what it needs is refused.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        key = request.user
+        if not isinstance(key, ApiKey):
+            return False
+        endpoint = cast("InsurerView", view)
+        needs = endpoint.needs.get("GET" if request.method == "HEAD" else str(request.method))
+        if needs is None:
+            raise MethodNotAllowed(str(request.method))
+        if needs.scope is not None and needs.scope not in key.scopes:
+            raise Problem(
+                "scope_missing",
+                detail=f"The key lacks the scope {needs.scope.value}.",
+                extra={"scope": needs.scope.value},
+            )
+        self._load(endpoint, key.insurance_provider, needs)
+        return True
+
+    def _load(self, view: "InsurerView", provider: InsuranceProvider, needs: Needs) -> None:
+        if "doctor_id" in view.kwargs:
+            view.doctor = doctor_seen(
+                provider, as_uuid(view.kwargs["doctor_id"]), at=view.at, data_class=needs.data_class
+            )
+        if "appointment_id" in view.kwargs:
+            view.appointment = appointment_seen(
+                provider, as_uuid(view.kwargs["appointment_id"]), at=view.at
+            )
+
+
+def as_uuid(value: str) -> UUID:
+    """Read an id from a path; what is none names nothing."""
+    if not _UUID.fullmatch(value):
+        raise NotFound
+    return UUID(value)
+
+
+def doctors_sharing(
+    provider: InsuranceProvider, data_class: DataClass | None, *, at: datetime
+) -> QuerySet[Doctor]:
+    """Keep doctors whom the insurer may see and who share the data class with it."""
+    doctors = visible_doctors(provider, at=at)
+    if data_class is None:
+        return doctors
+    sharing = Consent.objects.active_at(at).filter(
+        doctor=OuterRef("pk"), insurance_provider=provider, data_classes__contains=[data_class]
+    )
+    return doctors.filter(Exists(sharing))
+
+
+def doctor_seen(
+    provider: InsuranceProvider, doctor_id: UUID, *, at: datetime, data_class: DataClass | None
+) -> Doctor:
+    """Give the doctor, or the one 404."""
+    doctor = doctors_sharing(provider, data_class, at=at).filter(pk=doctor_id).first()
+    if doctor is None:
+        raise NotFound
+    return doctor
+
+
+def appointments_seen(provider: InsuranceProvider, *, at: datetime) -> QuerySet[Appointment]:
+    """Keep the insurer's own appointments: until they end whatever the doctor shares by then."""
+    sharing = doctors_sharing(provider, DataClass.APPOINTMENTS, at=at).filter(
+        pk=OuterRef("doctor_id")
+    )
+    return (
+        Appointment.objects.booked()
+        .filter(insurance_provider=provider, external_appointment_id__isnull=False)
+        .filter(Q(ends_at__gt=at) | Exists(sharing))
+    )
+
+
+def appointment_seen(
+    provider: InsuranceProvider, appointment_id: UUID, *, at: datetime
+) -> Appointment:
+    """Give the appointment, or the one 404."""
+    appointment = appointments_seen(provider, at=at).filter(pk=appointment_id).first()
+    if appointment is None:
+        raise NotFound
+    return appointment

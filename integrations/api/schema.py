@@ -1,0 +1,114 @@
+"""The OpenAPI description, made from what the endpoints declare."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+from integrations.api import problems
+from integrations.api.shapes import ProblemOut
+
+REQUEST_ID = {
+    "X-Request-ID": {
+        "description": "The id of this request, in our log as well.",
+        "schema": {"type": "string"},
+    }
+}
+_EVERY_CALL = [
+    # A parameter that nobody knows is refused everywhere.
+    "invalid_request",
+    "not_authenticated",
+    "invalid_key",
+    "key_mode_mismatch",
+    "insurer_suspended",
+    "internal_error",
+]
+_WITH_BODY = [
+    "malformed_json",
+    "length_required",
+    "body_too_large",
+    "unsupported_media_type",
+]
+_REPLAYED = ("Idempotency-Replayed", "true when an earlier try was given this answer.")
+_HEADERS_OF_CODE = {
+    "slot_taken": _REPLAYED,
+    "slot_not_available": _REPLAYED,
+    "not_authenticated": ("WWW-Authenticate", "Bearer, the way to authenticate."),
+    "request_in_flight": ("Retry-After", "Seconds to wait."),
+    "unavailable": ("Retry-After", "Seconds to wait."),
+}
+
+
+class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[misc]  # It has no types.
+    """Describe the API key."""
+
+    target_class = "integrations.api.authentication.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "dpk_test_… or dpk_live_…",
+            "description": "Your API key. Test keys see synthetic doctors, live keys real ones.",
+        }
+
+
+class ApiSchema(AutoSchema):  # type: ignore[misc]  # It has no types.
+    """Add to each operation its scope and every error that it can answer."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        needs = getattr(self.view, "needs", {}).get(self.method)
+        if operation is None or needs is None:
+            return operation
+        if needs.scope is not None:
+            operation["x-scope"] = needs.scope.value
+            operation["description"] += f"\n\nScope: `{needs.scope.value}`."
+        if needs.data_class is not None:
+            operation["x-data-class"] = needs.data_class.value
+            operation["description"] += (
+                f" The doctor must share `{needs.data_class.value}` with you; "
+                "one who does not is a 404."
+            )
+        for response in operation["responses"].values():
+            response["headers"] = {**response.get("headers", {}), **REQUEST_ID}
+        problem = self.resolve_serializer(ProblemOut, "response").ref
+        for code in self._codes(operation, needs):
+            _add_problem(operation["responses"], code, problem)
+        operation["responses"] = dict(sorted(operation["responses"].items()))
+        return operation
+
+    def _codes(self, operation: dict[str, Any], needs: Any) -> list[str]:
+        codes = [*_EVERY_CALL, *needs.codes]
+        places = {parameter["in"] for parameter in operation.get("parameters", [])}
+        if needs.scope is not None:
+            codes.append("scope_missing")
+        if "path" in places:
+            codes.append("not_found")
+        if "requestBody" in operation:
+            codes += _WITH_BODY
+        return [code for code in problems.CODES if code in codes]
+
+
+def _add_problem(responses: dict[str, Any], code: str, schema: dict[str, Any]) -> None:
+    meaning = problems.CODES[code]
+    response = responses.setdefault(
+        str(meaning.status),
+        {
+            "description": "",
+            "headers": dict(REQUEST_ID),
+            "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": {}}},
+        },
+    )
+    known = response["description"]
+    response["description"] = f"{known}; {code}" if known else code
+    if code in _HEADERS_OF_CODE:
+        name, description = _HEADERS_OF_CODE[code]
+        response["headers"][name] = {"description": description, "schema": {"type": "string"}}
+    response["content"][problems.MEDIA_TYPE]["examples"][code] = {
+        "summary": meaning.title,
+        "value": problems.problem_body(
+            problems.Problem(code), instance="/api/v1/…", request_id="5f0c3d2e9b7a4c1d"
+        ),
+    }

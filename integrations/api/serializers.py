@@ -1,0 +1,171 @@
+"""What insurers send, checked; what they get is in `shapes`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers
+
+from integrations.api.fields import ExactChoice, ExactString, ExactUUID, Instant, InstantOrDate
+from integrations.api.problems import Problem
+from registry.reference import Language, Specialization, State
+from scheduling.models import Appointment, AppointmentStatus, Mode
+
+MOST_ROWS = 100
+_BOOKED = [choice for choice in AppointmentStatus.choices if choice[0] != "HELD"]
+
+
+class Exact(serializers.Serializer[Any]):
+    """Refuse what it does not know."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        set_override(cls, "component_name", cls.__name__.removesuffix("In"))
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []
+        if unknown:
+            message = serializers.ErrorDetail("This is not known here.", code="unknown")
+            raise serializers.ValidationError({name: [message] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Page(Exact):
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MOST_ROWS, default=50, help_text="How many at most."
+    )
+    cursor = ExactString(
+        required=False, help_text="`next` of the page before; opaque, for the same filters only."
+    )
+
+
+class DoctorQuery(Page):
+    specialization = ExactChoice(
+        Specialization.choices, required=False, help_text="A specialization's code."
+    )
+    city = ExactString(
+        required=False, max_length=80, help_text="City of one of the places, whatever its case."
+    )
+    state = ExactChoice(
+        State.choices, required=False, help_text="State of one of the places: ISO 3166-2 after IN-."
+    )
+    language = ExactChoice(
+        Language.choices, required=False, help_text="A language the doctor consults in: ISO 639-1."
+    )
+    q = ExactString(
+        required=False,
+        min_length=2,
+        max_length=80,
+        help_text="A part of the name, or the whole registration number.",
+    )
+    updated_since = InstantOrDate(
+        required=False,
+        help_text="Only doctors whose data or consent changed at or after this time; a date means "
+        "its start in UTC.",
+    )
+
+
+class SlotQuery(Exact):
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is no name for an attribute.
+        return {
+            "from": InstantOrDate(
+                required=False,
+                help_text="First time of interest: RFC 3339 with an offset, or a date, which "
+                "means the start of that day in the doctor's time zone. Default: now.",
+            ),
+            "to": InstantOrDate(
+                required=False,
+                help_text="End of the period, at most 31 days after `from`: RFC 3339 with an "
+                "offset, not included, or a date, which is included whole. Default: 7 days later.",
+            ),
+            "location_id": ExactUUID(required=False, help_text="Only at this place."),
+        }
+
+
+class AppointmentQuery(Page):
+    doctor_id = ExactUUID(required=False, help_text="Only with this doctor.")
+    status = ExactChoice(_BOOKED, required=False, help_text="Only in this status.")
+    external_appointment_id = ExactString(
+        required=False, max_length=120, help_text="Only the one that you know by this id."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {
+            "from": InstantOrDate(
+                required=False,
+                help_text="Only those that start at or after: RFC 3339 with an offset, or a date "
+                "in UTC.",
+            ),
+            "to": InstantOrDate(
+                required=False,
+                help_text="Only those that start before: RFC 3339 with an offset, or a date in "
+                "UTC, which is included whole.",
+            ),
+        }
+
+
+class EventQuery(Exact):
+    after = serializers.IntegerField(
+        min_value=0,
+        max_value=2**63 - 1,
+        default=0,
+        help_text="`next_after` of the page before; 0 is the beginning.",
+    )
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MOST_ROWS, default=MOST_ROWS, help_text="How many at most."
+    )
+
+
+class AppointmentIn(Exact):
+    doctor_id = ExactUUID(help_text="A doctor who has opted in to you.")
+    location_id = ExactUUID(
+        required=False,
+        allow_null=True,
+        help_text="One of the doctor's places; without it, the one whose slot starts then.",
+    )
+    start = Instant(help_text="A slot's start, RFC 3339 with any offset.")
+    mode = ExactChoice(
+        Mode.choices,
+        required=False,
+        allow_null=True,
+        help_text="How they meet; without it, as the slot has it.",
+    )
+    external_appointment_id = ExactString(
+        max_length=120, help_text="Your id of the appointment; it can be used once."
+    )
+    patient_reference = ExactString(
+        max_length=200,
+        help_text="Your opaque reference to the patient. Never a name, a number or a condition.",
+    )
+    visit_type = ExactString(
+        required=False, allow_null=True, max_length=40, help_text="Your word, such as follow_up."
+    )
+
+
+class CancelIn(Exact):
+    reason = ExactChoice(Appointment.CancelReason.choices, help_text="Why, as a code.")
+    note = ExactString(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=500,
+        help_text="For the doctor to read. Never about the patient's health.",
+    )
+
+
+def query_of(serializer: type[Exact], params: Any) -> dict[str, Any]:
+    """Check query parameters; each may be given once."""
+    repeated = [name for name in params if len(params.getlist(name)) > 1]
+    query = serializer(data={name: params[name] for name in params})
+    if query.is_valid() and not repeated:
+        return dict(query.validated_data)
+    errors = [
+        {"parameter": name, "code": getattr(one, "code", "invalid"), "detail": str(one)}
+        for name, found in query.errors.items()
+        for one in found
+    ]
+    errors += [
+        {"parameter": name, "code": "repeated", "detail": "Give this once."} for name in repeated
+    ]
+    raise Problem("invalid_request", errors=errors)

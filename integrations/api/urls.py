@@ -1,0 +1,32 @@
+from django.urls import path
+
+from integrations.api.views.account import Me
+from integrations.api.views.appointments import Appointments, CancelAppointment, OneAppointment
+from integrations.api.views.doctors import (
+    Credentials,
+    DoctorAvailability,
+    Doctors,
+    OneDoctor,
+    Slots,
+)
+from integrations.api.views.events import Events
+from integrations.api.views.schema import Schema
+
+# An id that is no UUID must be the same 404 as one that names nothing, so it is read by the view.
+urlpatterns = [
+    path("me", Me.as_view(), name="me"),
+    path("doctors", Doctors.as_view(), name="doctors"),
+    path("doctors/<str:doctor_id>", OneDoctor.as_view(), name="doctor"),
+    path("doctors/<str:doctor_id>/credentials", Credentials.as_view(), name="credentials"),
+    path("doctors/<str:doctor_id>/availability", DoctorAvailability.as_view(), name="availability"),
+    path("doctors/<str:doctor_id>/slots", Slots.as_view(), name="slots"),
+    path("appointments", Appointments.as_view(), name="appointments"),
+    path("appointments/<str:appointment_id>", OneAppointment.as_view(), name="appointment"),
+    path(
+        "appointments/<str:appointment_id>/cancel",
+        CancelAppointment.as_view(),
+        name="appointment_cancel",
+    ),
+    path("events", Events.as_view(), name="events"),
+    path("openapi.json", Schema.as_view(), name="openapi"),
+]

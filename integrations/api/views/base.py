@@ -1,0 +1,94 @@
+from collections.abc import Iterable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.utils.timezone import now
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from integrations.api.parsers import MOST_BYTES
+from integrations.api.permissions import MayCall, Needs
+from integrations.api.problems import Problem
+from integrations.api.schema import ApiSchema
+from integrations.models import ApiKey
+from registry.models import Doctor, InsuranceProvider
+from scheduling.models import Appointment
+
+
+class OnlyJson(BaseContentNegotiation):
+    """Answer JSON whatever the Accept header says, so that an error is always readable."""
+
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return next(
+            (parser for parser in parsers if _media_type(request) == parser.media_type), None
+        )
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+class InsurerView(APIView):
+    """An endpoint for insurers; `needs` says what each method takes, and without it is refused."""
+
+    needs: ClassVar[dict[str, Needs]] = {}
+    permission_classes = [MayCall]
+    content_negotiation_class = OnlyJson
+    metadata_class = None
+    schema = ApiSchema()
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+
+    at: datetime
+    doctor: Doctor
+    appointment: Appointment
+
+    @property
+    def key(self) -> ApiKey:
+        assert isinstance(self.request.user, ApiKey)
+        return self.request.user
+
+    @property
+    def provider(self) -> InsuranceProvider:
+        return self.key.insurance_provider
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Cache-Control": "no-store", "Vary": "Authorization"}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.at = now()
+        super().initial(request, *args, **kwargs)
+        if "Transfer-Encoding" in request.headers:
+            raise Problem("length_required")
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            raise Problem("body_too_large")
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response["Allow"] = ", ".join(self.allowed_methods)
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[return-value]
+
+    def answer(self, data: dict[str, Any], *, version: str) -> Response:
+        """Answer a versioned resource, or 304 when the caller has it already."""
+        etag = f'"{version}"'
+        if _matches(self.request.headers.get("If-None-Match", ""), etag):
+            return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
+        return Response(data, headers={"ETag": etag})
+
+
+def _media_type(request: Request) -> str:
+    return (request.content_type or "").partition(";")[0].strip().lower()
+
+
+def _matches(header: str, etag: str) -> bool:
+    offered = {one.strip().removeprefix("W/") for one in header.split(",")}
+    return etag in offered or "*" in offered

@@ -1,0 +1,245 @@
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Upper
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consent.models import Consent, DataClass
+from integrations import representations
+from integrations.api import cursors
+from integrations.api.bookings import slot_as_seen
+from integrations.api.permissions import Needs, doctors_sharing
+from integrations.api.problems import wrong_parameter
+from integrations.api.serializers import DoctorQuery, Exact, SlotQuery, query_of
+from integrations.api.shapes import (
+    AvailabilityOut,
+    CredentialsOut,
+    DoctorOut,
+    DoctorsOut,
+    SlotsOut,
+)
+from integrations.api.views.base import InsurerView
+from integrations.models import Scope
+from registry.models import Doctor, DoctorLocation
+from scheduling import diary
+from scheduling.slots import BadRange, TooManySlots
+
+MOST_SLOT_DAYS = 31
+_DEFAULT_PERIOD = timedelta(days=7)
+_PROFILE_FILTERS = {"specialization", "city", "state", "language", "q"}
+DOCTOR_ID = OpenApiParameter("doctor_id", {"type": "string", "format": "uuid"}, "path")
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, "header", description="The ETag that you have; 304 when it stands."
+)
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    "header",
+    response=[200, 304],
+    description="Changes whenever the answer does: with the doctor's data, with what is shared, "
+    "and at the turn of the day (UTC) where past dates drop out.",
+)
+VERSIONED = [DOCTOR_ID, IF_NONE_MATCH, ETAG]
+
+
+class Doctors(InsurerView):
+    needs = {"GET": Needs(scope=Scope.DOCTORS_READ, codes=("invalid_cursor",))}
+
+    @extend_schema(
+        operation_id="doctors_list",
+        tags=["Doctors"],
+        summary="Doctors who have opted in to you",
+        description="All of them, a page at a time, in a stable order. A doctor who does not share "
+        "`profile` is found by no filter on it.",
+        parameters=[DoctorQuery],
+        responses=DoctorsOut,
+    )
+    def get(self, request: Request) -> Response:
+        query = query_of(DoctorQuery, request.query_params)
+        name = cursors.list_name(self.provider, "doctors", query)
+        doctors = self._found(query)
+        if "cursor" in query:
+            (after,) = cursors.read(query["cursor"], of=name)
+            doctors = doctors.filter(pk__gt=after)
+        limit = query["limit"]
+        page = list(doctors.order_by("pk")[: limit + 1])
+        more = cursors.write([str(page[limit - 1].pk)], of=name) if len(page) > limit else None
+        items = representations.doctors_as_seen(page[:limit], provider=self.provider, at=self.at)
+        return Response({"items": items, "next": more})
+
+    def _found(self, query: dict[str, Any]) -> QuerySet[Doctor]:
+        # What is not shared must not be found out by asking for it either.
+        shared = DataClass.PROFILE if _PROFILE_FILTERS & set(query) else None
+        doctors = doctors_sharing(self.provider, shared, at=self.at)
+        if "specialization" in query:
+            doctors = doctors.filter(specialization=query["specialization"])
+        if "language" in query:
+            doctors = doctors.filter(languages__contains=[query["language"]])
+        if "q" in query:
+            doctors = doctors.filter(
+                Q(full_name__icontains=query["q"]) | Q(registration_number=query["q"].upper())
+            )
+        if "updated_since" in query:
+            doctors = doctors.filter(self._changed_since(start_of(query["updated_since"], UTC)))
+        places = _places(query)
+        return doctors if places is None else doctors.filter(Exists(places))
+
+    def _changed_since(self, since: datetime) -> Q:
+        consents = Consent.objects.filter(
+            doctor=OuterRef("pk"), insurance_provider=self.provider, updated_at__gte=since
+        )
+        return Q(updated_at__gte=since) | Exists(consents)
+
+
+class OneDoctor(InsurerView):
+    needs = {"GET": Needs(scope=Scope.DOCTORS_READ)}
+
+    @extend_schema(
+        operation_id="doctors_read",
+        tags=["Doctors"],
+        summary="One doctor",
+        description="What this doctor shares with you: a data class that is not shared has no key.",
+        parameters=VERSIONED,
+        responses={200: DoctorOut, 304: None},
+    )
+    def get(self, request: Request, doctor_id: str) -> Response:
+        query_of(Exact, request.query_params)
+        version = _version(self)
+        shown = representations.doctors_as_seen([self.doctor], provider=self.provider, at=self.at)
+        if not shown:
+            raise NotFound
+        return self.answer(shown[0], version=version)
+
+
+class Credentials(InsurerView):
+    needs = {"GET": Needs(scope=Scope.DOCTORS_READ, data_class=DataClass.CREDENTIALS)}
+
+    @extend_schema(
+        operation_id="doctors_credentials",
+        tags=["Doctors"],
+        summary="A doctor's credentials",
+        description="Degrees and registrations that an admin has verified.",
+        parameters=VERSIONED,
+        responses={200: CredentialsOut, 304: None},
+    )
+    def get(self, request: Request, doctor_id: str) -> Response:
+        query_of(Exact, request.query_params)
+        version = _version(self)
+        shown = representations.credentials_as_seen(self.doctor, provider=self.provider, at=self.at)
+        if "items" not in shown:
+            raise NotFound
+        return self.answer(shown, version=version)
+
+
+class DoctorAvailability(InsurerView):
+    needs = {"GET": Needs(scope=Scope.DOCTORS_READ, data_class=DataClass.AVAILABILITY)}
+
+    @extend_schema(
+        operation_id="doctors_availability",
+        tags=["Doctors"],
+        summary="A doctor's hours",
+        description="Weekly hours, leave and extra hours from today (UTC) on, for mirrors. To "
+        "book, read slots: they know what is taken.",
+        parameters=VERSIONED,
+        responses={200: AvailabilityOut, 304: None},
+    )
+    def get(self, request: Request, doctor_id: str) -> Response:
+        query_of(Exact, request.query_params)
+        version = f"{_version(self)}.{self.at.astimezone(UTC):%Y%m%d}"
+        shown = representations.availability_as_seen(
+            self.doctor, provider=self.provider, at=self.at
+        )
+        if "windows" not in shown:
+            raise NotFound
+        return self.answer(shown, version=version)
+
+
+class Slots(InsurerView):
+    needs = {"GET": Needs(scope=Scope.SLOTS_READ, data_class=DataClass.AVAILABILITY)}
+
+    @extend_schema(
+        operation_id="doctors_slots",
+        tags=["Slots"],
+        summary="A doctor's free times",
+        description="Computed at the moment you ask. `why_empty` says what stands against all of "
+        "them when none is free.",
+        parameters=[DOCTOR_ID, SlotQuery],
+        responses=SlotsOut,
+    )
+    def get(self, request: Request, doctor_id: str) -> Response:
+        query = query_of(SlotQuery, request.query_params)
+        starts_at, ends_at = _period(query, ZoneInfo(self.doctor.timezone), self.at)
+        try:
+            found = diary.slots_between(
+                doctor=self.doctor,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                at=self.at,
+                location=_place(self.doctor, query),
+            )
+        except (BadRange, TooManySlots) as error:
+            raise wrong_parameter("to", "bad_range", str(error)) from error
+        free = [slot_as_seen(slot) for slot in found if not slot.reasons]
+        return Response({"items": free, "why_empty": [] if free else diary.why_empty(found)})
+
+
+def _places(query: dict[str, Any]) -> QuerySet[DoctorLocation] | None:
+    """Keep the places that the filters speak of; city and state must hold for the same one."""
+    places = DoctorLocation.objects.filter(doctor=OuterRef("pk"), is_active=True)
+    if "city" in query:
+        places = places.annotate(upper_city=Upper("city")).filter(upper_city=query["city"].upper())
+    if "state" in query:
+        places = places.filter(state=query["state"])
+    return places if {"city", "state"} & set(query) else None
+
+
+def _version(view: InsurerView) -> str:
+    """Name a representation: it depends on the doctor and on what the consent shares.
+
+    It is read before the data, so that a change in between makes the next answer new, not stale.
+    """
+    consents = Consent.objects.active_at(view.at).filter(
+        doctor=view.doctor, insurance_provider=view.provider
+    )
+    version = consents.values_list("version", flat=True).first()
+    if version is None:
+        raise NotFound
+    return f"{view.doctor.version}.{version}"
+
+
+def start_of(given: datetime | date, zone: Any) -> datetime:
+    if isinstance(given, datetime):
+        return given
+    return datetime.combine(given, time.min, tzinfo=zone).astimezone(UTC)
+
+
+def _period(query: dict[str, Any], zone: ZoneInfo, at: datetime) -> tuple[datetime, datetime]:
+    starts_at = start_of(query["from"], zone) if "from" in query else at
+    ends_at = starts_at + _DEFAULT_PERIOD
+    if "to" in query:
+        ends_at = end_of(query["to"], zone)
+    if ends_at <= starts_at:
+        raise wrong_parameter("to", "bad_range", "This must be after from.")
+    # A day for the turn of the clock, and for a last date that is included whole.
+    if ends_at - starts_at > timedelta(days=MOST_SLOT_DAYS, hours=1):
+        raise wrong_parameter("to", "bad_range", f"At most {MOST_SLOT_DAYS} days at once.")
+    return starts_at, ends_at
+
+
+def end_of(given: datetime | date, zone: Any) -> datetime:
+    """Give the end of a period: a date is included whole."""
+    return given if isinstance(given, datetime) else start_of(given + timedelta(days=1), zone)
+
+
+def _place(doctor: Doctor, query: dict[str, Any]) -> DoctorLocation | None:
+    if "location_id" not in query:
+        return None
+    place = DoctorLocation.objects.filter(doctor=doctor, pk=query["location_id"]).first()
+    if place is None:
+        raise wrong_parameter("location_id", "unknown", "The doctor has no such place.")
+    return place

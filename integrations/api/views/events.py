@@ -1,0 +1,63 @@
+from datetime import timedelta
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from integrations import representations
+from integrations.api.permissions import Needs
+from integrations.api.problems import Problem, wrong_parameter
+from integrations.api.serializers import EventQuery, query_of
+from integrations.api.shapes import EventsOut
+from integrations.api.views.base import InsurerView
+from integrations.models import FeedEntry, FeedHead, Scope
+
+FEED_DAYS = 30
+
+
+class Events(InsurerView):
+    needs = {"GET": Needs(scope=Scope.EVENTS_READ, codes=("feed_expired",))}
+
+    @extend_schema(
+        operation_id="events_list",
+        tags=["Events"],
+        summary="Your feed of events",
+        description="Everything that changed for you, numbered without gaps. Keep `next_after` "
+        "with what you did, and ask again from there: nothing is missed and nothing comes twice.",
+        parameters=[EventQuery],
+        responses=EventsOut,
+    )
+    def get(self, request: Request) -> Response:
+        query = query_of(EventQuery, request.query_params)
+        after = query["after"]
+        head = self._head()
+        if after > head:
+            detail = f"Your feed has come to {head}."
+            raise wrong_parameter("after", "beyond_head", detail, head=head)
+        entries = list(
+            FeedEntry.objects.filter(insurance_provider=self.provider, feed_seq__gt=after)
+            .select_related("event")
+            .order_by("feed_seq")[: query["limit"]]
+        )
+        if self._has_forgotten(after, head, entries):
+            raise Problem("feed_expired", extra={"head": head})
+        last = entries[-1].feed_seq if entries else after
+        return Response(
+            {
+                "items": [representations.event(entry) for entry in entries],
+                "next_after": last,
+                "head": max(head, last),
+            }
+        )
+
+    def _head(self) -> int:
+        heads = FeedHead.objects.filter(insurance_provider=self.provider)
+        return heads.values_list("head", flat=True).first() or 0
+
+    def _has_forgotten(self, after: int, head: int, entries: list[FeedEntry]) -> bool:
+        """Tell whether what follows `after` is older than the feed keeps, or is gone already."""
+        if not entries:
+            return after < head
+        first = entries[0]
+        kept_from = self.at - timedelta(days=FEED_DAYS)
+        return first.feed_seq != after + 1 or first.created_at < kept_from

@@ -1,0 +1,34 @@
+from functools import cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from integrations.api.permissions import Needs
+from integrations.api.views.base import InsurerView
+
+
+@cache
+def description() -> dict[str, Any]:
+    """Give the OpenAPI description; it is the same for everybody."""
+    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    for name, component in schema["components"]["schemas"].items():
+        if name.endswith("Request"):
+            component["additionalProperties"] = False
+    return schema
+
+
+class Schema(InsurerView):
+    schema = None
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    needs = {"GET": Needs(scope=None)}
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Cache-Control": "max-age=300"}
+
+    def get(self, request: Request) -> Response:
+        return Response(description())

@@ -1,0 +1,113 @@
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from integrations.actions import keys
+from integrations.models import Scope
+from integrations.tests.factories import make_api_key
+from integrations.tests.insurers import as_documented, make_caller
+from registry.models import InsuranceProvider
+from registry.tests.factories import NOW, make_admin, make_provider
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
+
+
+def test_a_key_opens_the_api_and_its_use_is_noted() -> None:
+    provider = make_provider()
+    row, key = make_api_key(insurance_provider=provider, scopes=[Scope.DOCTORS_READ])
+
+    response = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {key}"})
+
+    assert response.status_code == 200
+    assert response.json()["insurer"] == {
+        "id": str(provider.pk),
+        "name": provider.name,
+        "slug": provider.slug,
+    }
+    assert response.json()["mode"] == "test"
+    assert response.json()["scopes"] == ["doctors:read"]
+    row.refresh_from_db()
+    assert (row.last_used_on, row.last_used_ip) == (NOW.date(), "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "not_authenticated"),
+        ("Bearer", "not_authenticated"),
+        ("Basic dXNlcjpwYXNz", "not_authenticated"),
+        ("Bearer something", "invalid_key"),
+        ("Bearer dpk_test_" + "A" * 36, "invalid_key"),
+        ("Bearer \u00e9", "invalid_key"),
+    ],
+)
+def test_what_is_no_key_costs_no_query(  # type: ignore[no-untyped-def]
+    header: str | None, code: str, django_assert_num_queries
+) -> None:
+    headers = {"Authorization": header} if header else {}
+
+    with django_assert_num_queries(0):
+        response = Client().get("/api/v1/me", headers=headers)
+
+    as_documented(response, "get", "/me")
+    assert response.status_code == 401
+    assert response.json()["code"] == code
+    assert response["WWW-Authenticate"] == 'Bearer realm="DocPort"'
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_well_formed_key_that_nobody_has_is_refused() -> None:
+    caller = make_caller()
+    caller.key = keys.generate(is_test=True)
+
+    assert caller.get("/me").status_code == 401
+
+
+def test_a_revoked_key_is_refused_at_once() -> None:
+    provider = make_provider()
+    row, key = make_api_key(insurance_provider=provider)
+    headers = {"Authorization": f"Bearer {key}"}
+    assert Client().get("/api/v1/me", headers=headers).status_code == 200
+
+    keys.revoke(key=row, by=make_admin(), at=NOW)
+
+    response = Client().get("/api/v1/me", headers=headers)
+    assert response.status_code == 401
+    assert response.json()["code"] == "invalid_key"
+
+
+def test_an_outdated_key_is_refused() -> None:
+    assert make_caller(expires_at=NOW).get("/me").status_code == 401
+    assert make_caller(expires_at=NOW + timedelta(seconds=1)).get("/me").status_code == 200
+
+
+def test_a_suspended_insurer_is_told_so() -> None:
+    provider = make_provider(integration_status=InsuranceProvider.Status.SUSPENDED)
+
+    response = make_caller(insurance_provider=provider).get("/me")
+
+    assert response.status_code == 403
+    assert response.json()["code"] == "insurer_suspended"
+
+
+@pytest.mark.parametrize(("status", "is_test"), [("LIVE", True), ("SANDBOX", False)])
+def test_the_mode_of_the_key_must_be_the_insurers(status: str, is_test: bool) -> None:  # noqa: FBT001
+    provider = make_provider(integration_status=status)
+
+    response = make_caller(insurance_provider=provider, is_test=is_test).get("/me")
+
+    assert response.status_code == 403
+    assert response.json()["code"] == "key_mode_mismatch"
+
+
+def test_a_missing_scope_is_named() -> None:
+    caller = make_caller(scopes=[Scope.SLOTS_READ])
+
+    response = caller.get("/doctors")
+
+    assert response.status_code == 403
+    assert response.json()["code"] == "scope_missing"
+    assert response.json()["scope"] == "doctors:read"
+    assert "doctors:read" in response.json()["detail"]
+    assert caller.get("/me").status_code == 200
