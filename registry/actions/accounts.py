@@ -10,10 +10,11 @@ from registry.actions.refusals import Refused, constraint_of
 from registry.models import Doctor, User
 
 _EMAIL_CONSTRAINTS = {"users_email_key", "user_email_once"}
+_DOCTOR_EMAIL_CONSTRAINTS = {"doctors_email_key", "doctor_email_once"}
 
 
 class AlreadyHasAccount(Refused):
-    """The email belongs to an account that is not this doctor's receptionist."""
+    """The email belongs to somebody else's account or record."""
 
     def __init__(self) -> None:
         super().__init__("This email already has an account of another kind. Use another email.")
@@ -27,11 +28,19 @@ def sign_up(*, user: User, email: str, password: str, sandbox: bool, at: datetim
         user: an unsaved user, filled and saved here.
         sandbox: whether the doctor is synthetic, as every doctor of a sandbox is.
         at: aware instant of the sign-up.
+
+    Raises:
+        AlreadyHasAccount: nothing was changed.
     """
-    doctor = Doctor.objects.create(email=email.lower(), is_sandbox=sandbox)
-    user.email, user.role, user.doctor = email.lower(), User.Role.DOCTOR, doctor
     user.set_password(password)
-    user.save()
+    try:
+        doctor = Doctor.objects.create(email=email.lower(), is_sandbox=sandbox)
+        user.email, user.role, user.doctor = email.lower(), User.Role.DOCTOR, doctor
+        user.save()
+    except IntegrityError as error:
+        if constraint_of(error) in _EMAIL_CONSTRAINTS | _DOCTOR_EMAIL_CONSTRAINTS:
+            raise AlreadyHasAccount from error
+        raise
     versions.keep(doctor, by=user, at=at)
     ledger.record("doctor.signed_up", subject=doctor, by=user, at=at)
     return user

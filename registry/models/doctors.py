@@ -73,6 +73,7 @@ class Doctor(Timestamped):
             models.CheckConstraint(
                 condition=Q(registration_number=None, registration_council="")
                 | Q(
+                    registration_number__isnull=False,
                     registration_number=Upper("registration_number"),
                     registration_number__startswith=Concat(
                         F("registration_council"), Value("-"), output_field=models.CharField()
