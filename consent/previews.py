@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from consent.models import DataClass
 from registry.models import Doctor, DoctorCredential, DoctorLocation
@@ -20,9 +22,10 @@ def previews(doctor: Doctor) -> dict[str, list[Shown]]:
     """Give the lines of each data class; the classes without lines are shown on other pages."""
     places = DoctorLocation.objects.filter(doctor=doctor, is_active=True)
     verified = DoctorCredential.objects.current().filter(doctor=doctor, verified=True)
+    zone = ZoneInfo(doctor.timezone)
     return {
         DataClass.PROFILE: _profile(doctor, places),
-        DataClass.CREDENTIALS: [_credential(credential) for credential in verified],
+        DataClass.CREDENTIALS: [_credential(credential, zone) for credential in verified],
     }
 
 
@@ -46,18 +49,22 @@ def _profile(doctor: Doctor, places: Iterable[DoctorLocation]) -> list[Shown]:
 
 
 def _place(place: DoctorLocation) -> str:
-    written = f"{place.name}, {place.address}, {place.city} {place.pin}"
-    state = f"{written}, {place.get_state_display()}"
-    reached = f"{state}, {place.phone}" if place.phone else state
-    if place.latitude is None:
-        return reached
-    return f"{reached}, at {place.latitude}, {place.longitude}"
+    parts = [place.name, place.address, f"{place.city} {place.pin}", place.get_state_display()]
+    if place.phone:
+        parts.append(place.phone)
+    if place.latitude is not None:
+        parts.append(f"at {place.latitude}, {place.longitude}")
+    return ", ".join(parts)
 
 
-def _credential(credential: DoctorCredential) -> Shown:
+def _credential(credential: DoctorCredential, zone: ZoneInfo) -> Shown:
     lines = [f"{credential.degree}, {credential.institution}, {credential.year}"]
-    if credential.verified_at:
-        lines.append(f"Verified on {credential.verified_at:%d.%m.%Y}")
-    if credential.valid_until:
-        lines.append(f"Valid until {credential.valid_until:%d.%m.%Y}")
+    if credential.verified_at is not None:
+        lines.append(f"Verified on {_day(credential.verified_at.astimezone(zone))}")
+    if credential.valid_until is not None:
+        lines.append(f"Valid until {_day(credential.valid_until)}")
     return Shown(credential.get_kind_display(), tuple(lines))
+
+
+def _day(day: date) -> str:
+    return f"{day:%A} {day.day} {day:%B %Y}"
