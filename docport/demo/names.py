@@ -1,0 +1,46 @@
+"""Names as people of several regions have them; put together, they are nobody's."""
+
+GIVEN = {
+    "kannada": ("Ananya", "Bhavya", "Chaitra", "Divya", "Kiran", "Manjunath", "Prakash", "Suresh"),
+    "telugu": (
+        "Harika",
+        "Lavanya",
+        "Sravani",
+        "Swathi",
+        "Karthik",
+        "Ravi Teja",
+        "Srinivas",
+        "Venkat",
+    ),
+    "tamil": ("Kavitha", "Meenakshi", "Nithya", "Priya", "Arun", "Balaji", "Ganesan", "Senthil"),
+    "marathi": ("Aditi", "Gauri", "Manasi", "Sayali", "Amol", "Mahesh", "Nilesh", "Sachin"),
+    "gujarati": ("Bhumi", "Hetal", "Krupa", "Nisha", "Bhavesh", "Hardik", "Jignesh", "Parth"),
+    "parsi": ("Freny", "Roxanne", "Zarin", "Cyrus", "Farokh", "Jehangir"),
+    "hindi": ("Neha", "Pooja", "Rachna", "Shalini", "Alok", "Manish", "Rajeev", "Vivek"),
+    "punjabi": ("Gurleen", "Harpreet", "Jasleen", "Simran", "Gurpreet", "Harjit", "Manpreet"),
+    "urdu": ("Ayesha", "Farah", "Sana", "Zoya", "Faisal", "Imran", "Salman", "Yusuf"),
+    "bengali": (
+        "Ananya",
+        "Debjani",
+        "Moumita",
+        "Sharmila",
+        "Anirban",
+        "Debashis",
+        "Sourav",
+        "Subrata",
+    ),
+    "malayalam": ("Anju", "Deepa", "Lekha", "Reshma", "Biju", "Jose", "Rajesh", "Vinod"),
+}
+FAMILY = {
+    "kannada": ("Bhat", "Gowda", "Hegde", "Kulkarni", "Murthy", "Shetty"),
+    "telugu": ("Chowdary", "Naidu", "Rao", "Reddy", "Sastry", "Varma"),
+    "tamil": ("Iyer", "Krishnan", "Natarajan", "Raman", "Subramanian", "Sundaram"),
+    "marathi": ("Bhosale", "Deshpande", "Joshi", "Kale", "Patil", "Sawant"),
+    "gujarati": ("Desai", "Mehta", "Pandya", "Patel", "Shah", "Trivedi"),
+    "parsi": ("Bharucha", "Contractor", "Daruwala", "Mistry"),
+    "hindi": ("Agarwal", "Gupta", "Mishra", "Saxena", "Sharma", "Srivastava"),
+    "punjabi": ("Bedi", "Dhillon", "Gill", "Kaur", "Sandhu", "Sidhu"),
+    "urdu": ("Ansari", "Hashmi", "Khan", "Qureshi", "Siddiqui"),
+    "bengali": ("Banerjee", "Bose", "Chatterjee", "Ghosh", "Mukherjee", "Sen"),
+    "malayalam": ("Kurian", "Menon", "Nair", "Pillai", "Thomas", "Varghese"),
+}
