@@ -1,0 +1,412 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from consent.models import Consent
+from integrations.models import IdempotencyRecord, Scope
+from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
+from integrations.tests.test_api_doctors import share
+from registry.models import AuditLog, Doctor, OutboxEvent
+from registry.tests.factories import NOW, make_doctor, make_location, make_provider
+from scheduling.models import Appointment
+from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
+
+
+def open_on_tuesdays(caller: Caller, **given: Any) -> Doctor:
+    doctor = share(caller, **given)
+    make_window(doctor)
+    return doctor
+
+
+def wanted(doctor: Doctor, **given: Any) -> dict[str, Any]:
+    return {
+        "doctor_id": str(doctor.pk),
+        "start": "2026-11-24T09:00:00+05:30",
+        "external_appointment_id": "V-1",
+        "patient_reference": "member-7731",
+    } | given
+
+
+def withdraw(doctor: Doctor) -> None:
+    Consent.objects.filter(doctor=doctor).update(
+        consent_status=Consent.Status.REVOKED, revoked_at=NOW
+    )
+
+
+def test_a_free_time_is_booked() -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+
+    response = caller.book(wanted(doctor, visit_type="follow_up"))
+
+    assert response.status_code == 201
+    booked = Appointment.objects.get()
+    shown = response.json()
+    assert shown["id"] == str(booked.pk)
+    assert (shown["start"], shown["end"]) == ("2026-11-24T03:30:00Z", "2026-11-24T03:45:00Z")
+    assert (shown["status"], shown["mode"]) == ("BOOKED", "IN_PERSON")
+    assert (shown["patient_reference"], shown["token_number"]) == ("member-7731", 1)
+    assert (shown["visit_type"], shown["cancel_reason"]) == ("follow_up", None)
+    assert response["Location"] == f"/api/v1/appointments/{booked.pk}"
+    assert "Idempotency-Replayed" not in response
+    assert booked.appointment_time == TUESDAY_AT_9
+    assert AuditLog.objects.get(action="appointment.booked").performed_by_provider == (
+        caller.provider
+    )
+    event = OutboxEvent.objects.get(type="appointment.booked")
+    assert "member-7731" not in str(event.payload)
+    assert caller.get(f"/appointments/{booked.pk}").json() == shown
+
+
+def test_optional_fields_may_be_null() -> None:
+    caller = make_caller()
+    body = wanted(open_on_tuesdays(caller), location_id=None, mode=None, visit_type=None)
+
+    assert caller.book(body).status_code == 201
+
+
+@pytest.mark.parametrize("again", ["key-1", '"key-1"'])
+def test_the_same_request_again_is_answered_again_and_books_nothing(again: str) -> None:
+    caller = make_caller()
+    body = wanted(open_on_tuesdays(caller))
+    first = caller.book(body)
+
+    second = caller.book(body, key=again)
+
+    assert second.status_code == 201
+    assert second.json() == first.json()
+    assert second["Location"] == first["Location"]
+    assert second["Idempotency-Replayed"] == "true"
+    assert Appointment.objects.count() == 1
+    assert OutboxEvent.objects.filter(type="appointment.booked").count() == 1
+
+
+def test_the_stored_answer_is_sealed() -> None:
+    caller = make_caller()
+    caller.book(wanted(open_on_tuesdays(caller)))
+
+    row = IdempotencyRecord.objects.get()
+    (sealed,) = IdempotencyRecord.objects.extra(select={"raw": "body"}).values_list("raw")[0]
+    assert b"member-7731" not in bytes(sealed)
+    assert "member-7731" in row.body
+    assert row.expires_at == NOW + timedelta(hours=72)
+
+
+def test_a_key_is_not_taken_over_by_another_body() -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+    caller.book(wanted(doctor))
+
+    response = caller.book(wanted(doctor, external_appointment_id="V-2"))
+
+    assert response.status_code == 422
+    assert response.json()["code"] == "idempotency_key_reused"
+    assert Appointment.objects.count() == 1
+
+
+def test_a_key_belongs_to_its_insurer() -> None:
+    caller, other = make_caller(), make_caller()
+    doctor = open_on_tuesdays(caller)
+    share(other, doctor)
+
+    assert caller.book(wanted(doctor)).status_code == 201
+    response = other.book(wanted(doctor, start="2026-11-24T09:15:00+05:30"))
+
+    assert response.status_code == 201
+    assert "Idempotency-Replayed" not in response
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", "x" * 256, "\u00e9"])
+def test_a_booking_needs_a_key(key: str) -> None:
+    caller = make_caller()
+    body = wanted(open_on_tuesdays(caller))
+
+    response = caller.book(body, key=key)
+
+    assert response.status_code == 400
+    assert response.json()["code"] == "idempotency_key_missing"
+    assert not Appointment.objects.exists()
+
+
+def test_a_replay_shows_nothing_after_consent_is_withdrawn() -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+    body = wanted(doctor)
+    caller.book(body)
+    withdraw(doctor)
+
+    response = caller.book(body)
+
+    assert essence(response) == essence(caller.get(f"/doctors/{UNKNOWN_ID}"))
+
+
+def test_a_replay_needs_the_scope_again() -> None:
+    caller = make_caller()
+    body = wanted(open_on_tuesdays(caller))
+    caller.book(body)
+    reader = make_caller(
+        insurance_provider=caller.provider, scopes=[Scope.APPOINTMENTS_READ, Scope.DOCTORS_READ]
+    )
+
+    response = reader.book(body)
+
+    assert (response.status_code, response.json()["code"]) == (403, "scope_missing")
+
+
+def test_a_taken_time_is_refused_with_the_next_free_ones_and_stays_refused() -> None:
+    caller, other = make_caller(), make_caller()
+    doctor = open_on_tuesdays(caller)
+    taken = make_appointment(doctor, other.provider)
+
+    first = caller.book(wanted(doctor))
+
+    assert first.status_code == 409
+    problem = first.json()
+    assert problem["code"] == "slot_taken"
+    assert problem["reasons"] == ["taken"]
+    assert problem["next_free"][0]["start"] == "2026-11-24T03:45:00Z"
+    assert not OutboxEvent.objects.exists()
+    taken.delete()
+    again = caller.book(wanted(doctor))
+    assert again.status_code == 409
+    assert again["Idempotency-Replayed"] == "true"
+    assert again.json()["next_free"] == problem["next_free"]
+    assert caller.book(wanted(doctor), key="key-2").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("start", "reasons"),
+    [
+        ("2026-11-24T20:00:00+05:30", ["outside_hours"]),
+        ("2026-11-24T09:05:00+05:30", ["between_slots"]),
+        ("2026-11-17T09:00:00+05:30", ["too_soon"]),
+        ("2027-11-23T09:00:00+05:30", ["beyond_horizon"]),
+    ],
+)
+def test_a_time_that_is_not_offered_is_refused_with_reasons(start: str, reasons: list[str]) -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+
+    response = caller.book(wanted(doctor, start=start))
+
+    assert response.status_code == 422
+    assert response.json()["code"] == "slot_not_available"
+    assert response.json()["reasons"] == reasons
+    assert response.json()["next_free"]
+    assert not Appointment.objects.exists()
+
+
+def test_free_times_are_not_told_to_who_may_not_see_them() -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller, data_classes=["profile", "appointments"])
+
+    response = caller.book(wanted(doctor, start="2026-11-24T20:00:00+05:30"))
+
+    assert response.status_code == 422
+    assert not {"reasons", "next_free"} & set(response.json())
+
+
+def test_an_external_id_is_used_once() -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+    caller.book(wanted(doctor))
+
+    response = caller.book(wanted(doctor, start="2026-11-24T09:15:00+05:30"), key="key-2")
+
+    assert (response.status_code, response.json()["code"]) == (409, "external_id_used")
+
+
+def test_an_insurer_cannot_fill_a_day() -> None:
+    caller = make_caller(insurance_provider=make_provider(max_open_bookings_per_day=1))
+    doctor = open_on_tuesdays(caller)
+    caller.book(wanted(doctor))
+    second = wanted(doctor, start="2026-11-24T09:15:00+05:30", external_appointment_id="V-2")
+
+    response = caller.book(second, key="key-2")
+
+    assert (response.status_code, response.json()["code"]) == (409, "too_many_bookings")
+
+
+def test_a_doctor_who_may_not_be_seen_cannot_be_booked() -> None:
+    caller, other = make_caller(), make_caller()
+    expected = essence(caller.get(f"/doctors/{UNKNOWN_ID}"))
+    unseen = {
+        "never consented": make_doctor(),
+        "another insurer's": open_on_tuesdays(other),
+        "takes no bookings": open_on_tuesdays(caller, data_classes=["profile", "availability"]),
+    }
+
+    for why, doctor in unseen.items():
+        assert essence(caller.book(wanted(doctor))) == expected, why
+    nobody = wanted(make_doctor(), doctor_id=UNKNOWN_ID)
+    assert essence(caller.book(nobody)) == expected
+    assert not Appointment.objects.exists()
+    assert not IdempotencyRecord.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer", "code"),
+    [
+        ({"doctor_id": 5}, "/doctor_id", "invalid"),
+        ({"doctor_id": None}, "/doctor_id", "null"),
+        ({"doctor_id": "0b0f4e5c7f0e4a359a543c1d5e6f7a8b"}, "/doctor_id", "invalid"),
+        ({"start": "2026-11-24T09:00:00"}, "/start", "invalid"),
+        ({"start": "2026-11-24 09:00:00+05:30"}, "/start", "invalid"),
+        ({"start": "2026-11-24"}, "/start", "invalid"),
+        ({"start": 1764041400}, "/start", "invalid"),
+        ({"start": "1999-01-01T00:00:00Z"}, "/start", "bad_range"),
+        ({"mode": "in_person"}, "/mode", "invalid_choice"),
+        ({"mode": 1}, "/mode", "invalid_choice"),
+        ({"external_appointment_id": ""}, "/external_appointment_id", "blank"),
+        ({"external_appointment_id": 77}, "/external_appointment_id", "invalid"),
+        ({"patient_reference": "x" * 201}, "/patient_reference", "max_length"),
+        ({"location_id": UNKNOWN_ID}, "/location_id", "unknown"),
+        ({"patient_name": "Somebody"}, "/patient_name", "unknown"),
+        ({"a/b~c": 1}, "/a~1b~0c", "unknown"),
+    ],
+)
+def test_a_wrong_field_is_pointed_at(wrong: dict[str, Any], pointer: str, code: str) -> None:
+    caller = make_caller()
+
+    response = caller.book(wanted(open_on_tuesdays(caller), **wrong))
+
+    assert response.status_code == 400
+    assert response.json()["code"] == "invalid_request"
+    assert [(one["pointer"], one["code"]) for one in response.json()["errors"]] == [(pointer, code)]
+    assert not Appointment.objects.exists()
+    assert not IdempotencyRecord.objects.exists()
+
+
+def test_another_doctors_place_is_unknown() -> None:
+    caller = make_caller()
+    doctor, other = open_on_tuesdays(caller), open_on_tuesdays(caller)
+
+    response = caller.book(wanted(doctor, location_id=str(make_location(other).pk)))
+
+    assert response.status_code == 400
+
+
+def test_own_appointments_are_listed_in_order_and_filtered() -> None:
+    caller, other = make_caller(), make_caller()
+    doctor = share(caller)
+    place = make_location(doctor)
+    make_appointment(doctor, other.provider, place, lane=1, capacity=9)
+    make_appointment(doctor, caller.provider, place, status="HELD", lane=2, capacity=9)
+    first = make_appointment(doctor, caller.provider, place)
+    later = TUESDAY_AT_9 + timedelta(days=1)
+    second = make_appointment(
+        doctor, caller.provider, place, appointment_time=later, status="CANCELLED"
+    )
+
+    def listed(**query: Any) -> list[str]:
+        items = caller.get("/appointments", query).json()["items"]
+        return [one["id"] for one in items]
+
+    assert listed() == [str(first.pk), str(second.pk)]
+    assert listed(status="CANCELLED") == [str(second.pk)]
+    assert listed(doctor_id=str(doctor.pk)) == [str(first.pk), str(second.pk)]
+    assert listed(doctor_id=UNKNOWN_ID) == []
+    assert listed(**{"from": "2026-11-25"}) == [str(second.pk)]
+    assert listed(to="2026-11-24") == [str(first.pk)]
+    assert listed(external_appointment_id=str(second.external_appointment_id)) == [str(second.pk)]
+    page = caller.get("/appointments", {"limit": 1}).json()
+    following = caller.get("/appointments", {"limit": 1, "cursor": page["next"]}).json()
+    assert [one["id"] for one in following["items"]] == [str(second.pk)]
+    assert following["next"] is None
+
+
+def test_the_list_takes_as_many_queries_for_many_as_for_few(  # type: ignore[no-untyped-def]
+    django_assert_num_queries,
+) -> None:
+    caller = make_caller()
+    doctor = share(caller)
+    place = make_location(doctor)
+    caller.get("/me")
+
+    for number in range(12):
+        start = TUESDAY_AT_9 + timedelta(minutes=15 * number)
+        make_appointment(doctor, caller.provider, place, appointment_time=start)
+        with django_assert_num_queries(2):
+            assert len(caller.get("/appointments").json()["items"]) == number + 1
+
+
+def test_another_insurers_appointment_is_one_that_does_not_exist() -> None:
+    caller, other = make_caller(), make_caller()
+    doctor = share(caller)
+    share(other, doctor)
+    theirs = make_appointment(doctor, other.provider)
+    held = make_appointment(doctor, caller.provider, lane=1, capacity=2, status="HELD")
+    expected = essence(caller.get(f"/appointments/{UNKNOWN_ID}"))
+
+    for unseen in (theirs.pk, held.pk, "no-uuid"):
+        assert essence(caller.get(f"/appointments/{unseen}")) == expected
+        cancelling = caller.post(f"/appointments/{unseen}/cancel", {"reason": "other"})
+        assert essence(cancelling) == expected
+    theirs.refresh_from_db()
+    assert theirs.status == "BOOKED"
+
+
+def test_an_appointment_stays_readable_until_it_ends_though_the_doctor_opted_out() -> None:
+    caller = make_caller()
+    doctor = share(caller)
+    place = make_location(doctor)
+    ahead = make_appointment(doctor, caller.provider, place)
+    past = make_appointment(
+        doctor, caller.provider, place, appointment_time=NOW - timedelta(minutes=15)
+    )
+    assert caller.get(f"/appointments/{past.pk}").status_code == 200
+
+    withdraw(doctor)
+
+    assert caller.get(f"/doctors/{doctor.pk}").status_code == 404
+    assert caller.get(f"/appointments/{ahead.pk}").status_code == 200
+    assert essence(caller.get(f"/appointments/{past.pk}")) == essence(
+        caller.get(f"/appointments/{UNKNOWN_ID}")
+    )
+    items = caller.get("/appointments").json()["items"]
+    assert [one["id"] for one in items] == [str(ahead.pk)]
+
+
+def test_an_appointment_is_cancelled_once_and_asking_again_is_safe() -> None:
+    caller = make_caller()
+    doctor = share(caller)
+    booked = make_appointment(doctor, caller.provider)
+    withdraw(doctor)
+    path = f"/appointments/{booked.pk}/cancel"
+
+    first = caller.post(path, {"reason": "patient_request", "note": "Called at eight"})
+    second = caller.post(path, {"reason": "duplicate"})
+
+    assert first.status_code == 200
+    assert (first.json()["status"], first.json()["cancel_reason"]) == (
+        "CANCELLED",
+        "patient_request",
+    )
+    assert second.json() == first.json()
+    booked.refresh_from_db()
+    assert booked.cancel_note == "Called at eight"
+    assert AuditLog.objects.filter(action="appointment.cancelled").count() == 1
+    assert OutboxEvent.objects.filter(type="appointment.cancelled").count() == 1
+
+
+def test_a_visit_that_is_over_is_not_cancelled() -> None:
+    caller = make_caller()
+    done = make_appointment(share(caller), caller.provider, status="COMPLETED")
+
+    response = caller.post(f"/appointments/{done.pk}/cancel", {"reason": "other"})
+
+    assert (response.status_code, response.json()["code"]) == (409, "not_cancellable")
+
+
+def test_a_cancellation_needs_a_known_reason() -> None:
+    caller = make_caller()
+    booked = make_appointment(share(caller), caller.provider)
+
+    for body in ({}, {"reason": "bored"}, {"reason": "other", "why": "x"}):
+        response = caller.post(f"/appointments/{booked.pk}/cancel", body)
+        assert response.status_code == 400
+    booked.refresh_from_db()
+    assert booked.status == "BOOKED"
