@@ -179,6 +179,16 @@ GUARDIAN_RAISE_403 = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "docport:home"
 ACCOUNT_ADAPTER = "registry.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "add_email": "docport.forms.AddEmailForm",
+    "change_password": "docport.forms.ChangePasswordForm",
+    "login": "docport.forms.LoginForm",
+    "reauthenticate": "docport.forms.ReauthenticateForm",
+    "reset_password": "docport.forms.ResetPasswordForm",
+    "reset_password_from_key": "docport.forms.ResetPasswordKeyForm",
+    "set_password": "docport.forms.SetPasswordForm",
+    "signup": "docport.forms.SignupForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

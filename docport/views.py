@@ -1,11 +1,13 @@
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from docport.checklist import checklist, facts_of
 from docport.today import today_of
+from registry import actions
 from registry.http import SignedInRequest, doctor_of
 from registry.models import User
 
@@ -39,3 +41,12 @@ def setup(request: SignedInRequest) -> HttpResponse:
     doctor = doctor_of(request)
     tasks = checklist(facts_of(doctor, at=now()))
     return render(request, "docport/setup.html", {"checklist": tasks, "doctor": doctor})
+
+
+@require_POST
+def theme(request: SignedInRequest) -> HttpResponse:
+    chosen, back = request.POST.get("theme", ""), request.POST.get("next", "")
+    if chosen in User.Theme.values:
+        actions.set_theme(user=request.user, theme=chosen, at=now())
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return redirect(back if is_ours else "docport:home")

@@ -12,7 +12,7 @@ from docport import today as today_module
 from docport import views
 from docport.today import today_of
 from integrations.models import ProviderDoctorSync
-from registry.models import Doctor, InsuranceProvider, User
+from registry.models import AuditLog, Doctor, InsuranceProvider, User
 from registry.tests.factories import (
     NOW,
     make_admin,
@@ -97,7 +97,7 @@ def test_doctor_sees_todays_appointments_and_the_next_one(client: Client, doctor
     assert "Good morning, Dr Asha Rao" in page
     assert "Monday 23 November 2026" in page
     assert "2 appointments today" in page
-    assert '<p class="figure">10am to 10:15am</p>' in page
+    assert '<p class="figure">Today, 10am to 10:15am</p>' in page
     assert reverse("scheduling:appointment", args=[cancelled.pk]) in page
     assert "Cancelled" in page
 
@@ -287,3 +287,42 @@ def test_today_takes_few_queries_however_much_there_is(
         response = client.get("/")
 
     assert b"12 appointments today" in response.content
+
+
+def test_colours_are_kept_in_the_account_and_lead_back(client: Client) -> None:
+    user = make_user()
+    client.force_login(user)
+
+    response = client.post(reverse("docport:theme"), {"theme": "dark", "next": "/setup/"})
+
+    user.refresh_from_db()
+    assert user.theme == User.Theme.DARK
+    assert response["Location"] == "/setup/"
+    assert 'data-theme="dark"' in client.get("/").content.decode()
+    assert AuditLog.objects.filter(action="user.theme_set", entity_id=user.pk).count() == 1
+
+
+def test_colours_chosen_again_change_nothing(client: Client) -> None:
+    client.force_login(make_user())
+
+    client.post(reverse("docport:theme"), {"theme": "auto"})
+
+    assert not AuditLog.objects.exists()
+
+
+@pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example/", ""])
+def test_unknown_colours_and_foreign_addresses_are_ignored(client: Client, back: str) -> None:
+    user = make_user()
+    client.force_login(user)
+
+    response = client.post(reverse("docport:theme"), {"theme": "pink", "next": back})
+
+    user.refresh_from_db()
+    assert user.theme == User.Theme.AUTO
+    assert response["Location"] == reverse("docport:home")
+
+
+def test_colours_need_a_signed_in_person_and_a_post(client: Client) -> None:
+    assert client.post(reverse("docport:theme"), {"theme": "dark"}).status_code == 302
+    client.force_login(make_user())
+    assert client.get(reverse("docport:theme")).status_code == 405

@@ -1,6 +1,6 @@
 """Every change of people, doctors, their papers and insurers' master data."""
 
-from registry.actions.accounts import AlreadyHasAccount, delegate, sign_up
+from registry.actions.accounts import AlreadyHasAccount, delegate, set_theme, sign_up
 from registry.actions.audit import seal_audit
 from registry.actions.credentials import (
     AlreadyUploaded,
@@ -50,6 +50,7 @@ __all__ = [
     "record_opening",
     "save_provider",
     "seal_audit",
+    "set_theme",
     "sign_up",
     "submit",
     "suspend",

@@ -47,6 +47,21 @@ def sign_up(*, user: User, email: str, password: str, sandbox: bool, at: datetim
 
 
 @transaction.atomic(durable=True)
+def set_theme(*, user: User, theme: str, at: datetime) -> User:
+    """Keep how a person likes their pages, light, dark or as the device; same again does nothing.
+
+    Args:
+        theme: one of `User.Theme`.
+    """
+    standing = User.objects.select_for_update().get(pk=user.pk)
+    if standing.theme != theme:
+        standing.theme = User.Theme(theme)
+        standing.save(update_fields=["theme"])
+        ledger.record("user.theme_set", subject=standing, by=user, at=at, theme=theme)
+    return standing
+
+
+@transaction.atomic(durable=True)
 def delegate(
     *, doctor: Doctor, email: str, permissions: Collection[str], by: User, at: datetime
 ) -> User:

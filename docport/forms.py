@@ -1,0 +1,50 @@
+"""The account forms, with our words instead of the library's."""
+
+from typing import Any
+
+from allauth.account import forms
+
+RULES = "At least 10 characters, and not one that is easy to guess."
+
+
+class _OurWords:
+    """Leave out placeholders, which repeat the label, and the long list of password rules."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():  # type: ignore[attr-defined]  # A form's own.
+            field.widget.attrs.pop("placeholder", None)
+        if first_password := self.fields.get("password1"):  # type: ignore[attr-defined]
+            first_password.help_text = RULES
+
+
+class LoginForm(_OurWords, forms.LoginForm):  # type: ignore[misc]  # allauth has no types.
+    pass
+
+
+class SignupForm(_OurWords, forms.SignupForm):  # type: ignore[misc]
+    pass
+
+
+class AddEmailForm(_OurWords, forms.AddEmailForm):  # type: ignore[misc]
+    pass
+
+
+class ChangePasswordForm(_OurWords, forms.ChangePasswordForm):  # type: ignore[misc]
+    pass
+
+
+class SetPasswordForm(_OurWords, forms.SetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordForm(_OurWords, forms.ResetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordKeyForm(_OurWords, forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateForm(_OurWords, forms.ReauthenticateForm):  # type: ignore[misc]
+    pass
