@@ -136,10 +136,14 @@ def _take_effect(effect: Callable[[], Answer]) -> Answer:
         return refusal.answer
 
 
+def lock_number(name: str) -> int:
+    """Give the number by which the database knows a lock."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
 def _take_lock(name: str) -> bool:
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_number(name)])
         row = cursor.fetchone()
     assert row is not None
     return bool(row[0])

@@ -1,0 +1,134 @@
+"""What must hold for every endpoint, also for those that do not exist yet."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, get_resolver
+from django.urls.resolvers import URLResolver
+
+from consent.models import DataClass
+from integrations.api.permissions import MayCall, Needs
+from integrations.api.views.account import UnknownPath
+from integrations.api.views.base import InsurerView
+from integrations.api.views.schema import Schema
+from integrations.models import Scope
+from integrations.tests.factories import make_api_key
+from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
+from integrations.tests.test_api_doctors import share
+from registry.tests.factories import make_location
+from scheduling.tests.factories import make_appointment, make_window
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
+
+OPEN = {Schema, UnknownPath}
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def _patterns(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern.url_patterns, path)
+        else:
+            yield path, pattern
+
+
+def _endpoints() -> list[tuple[str, Any]]:
+    """Give path and class of everything under /api/ but the documentation's pages."""
+    return [
+        (path, getattr(pattern.callback, "view_class", None) or pattern.callback)
+        for path, pattern in _patterns(get_resolver().url_patterns)
+        if path.startswith("api/") and not path.startswith("api/docs/")
+    ]
+
+
+def _calls() -> list[tuple[str, str, Needs]]:
+    return [
+        (method.upper(), f"/{path}", view.needs[method.upper()])
+        for path, view in _endpoints()
+        if view not in OPEN
+        for method in METHODS
+        if hasattr(view, method)
+    ]
+
+
+def test_every_endpoint_goes_through_the_one_permission() -> None:
+    endpoints = _endpoints()
+    assert len(endpoints) >= 12
+
+    for path, view in endpoints:
+        assert isinstance(view, type), path
+        assert issubclass(view, InsurerView), path
+        if view in OPEN:
+            continue
+        assert view.permission_classes == [MayCall], path
+        assert view.authentication_classes == InsurerView.authentication_classes, path
+        assert view.initial is InsurerView.initial, path
+        handled = {method.upper() for method in METHODS if hasattr(view, method)}
+        assert set(view.needs) == handled, f"{path} must say what each of its methods needs"
+
+
+def test_every_scope_and_data_class_is_ours() -> None:
+    for _, path, needs in _calls():
+        assert needs.scope is None or needs.scope in Scope, path
+        assert needs.data_class is None or needs.data_class in DataClass, path
+        assert needs.scope is not None or path == "/api/v1/me"
+
+
+def test_a_view_that_says_nothing_is_closed() -> None:
+    class Forgetful(InsurerView):
+        def get(self, request: object) -> None:
+            raise AssertionError("reached")
+
+    caller = make_caller()
+    request = RequestFactory().get("/x", headers={"Authorization": f"Bearer {caller.key}"})
+    response = Forgetful.as_view()(request)
+
+    assert response.status_code == 405
+
+
+def test_no_call_answers_without_a_key() -> None:
+    for method, path, _ in _calls():
+        response = Client().generic(method, re.sub(r"<\w+:\w+>", UNKNOWN_ID, path))
+
+        assert (response.status_code, response.json()["code"]) == (401, "not_authenticated"), path
+
+
+def test_no_call_answers_without_its_scope() -> None:
+    for method, path, needs in _calls():
+        others = [scope for scope in Scope.values if scope != needs.scope]
+        _, key = make_api_key(scopes=others)
+        client = Client(headers={"Authorization": f"Bearer {key}"})
+
+        response = client.generic(method, re.sub(r"<\w+:\w+>", UNKNOWN_ID, path))
+
+        if needs.scope is not None:
+            assert (response.status_code, response.json()["code"]) == (403, "scope_missing"), path
+
+
+def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist() -> None:
+    caller, other = make_caller(), make_caller()
+    doctor = share(other)
+    place = make_location(doctor)
+    make_window(doctor, place)
+    appointment = make_appointment(doctor, other.provider, place)
+    theirs = {"doctor_id": str(doctor.pk), "appointment_id": str(appointment.pk)}
+    with_ids = [call for call in _calls() if "<" in call[1]]
+    assert len(with_ids) >= 6
+
+    for method, path, _ in with_ids:
+        answers = []
+        for ids in (theirs, dict.fromkeys(theirs, UNKNOWN_ID), dict.fromkeys(theirs, "nonsense")):
+            filled = re.sub(r"<\w+:(\w+)>", lambda found, ids=ids: ids[found[1]], path)  # type: ignore[misc]
+            client = Client(headers={"Authorization": f"Bearer {caller.key}"})
+            response = client.generic(
+                method, filled, b'{"reason": "other"}', content_type="application/json"
+            )
+            assert response.status_code == 404, path
+            answers.append(essence(response))
+        assert answers[0] == answers[1] == answers[2], path
+    appointment.refresh_from_db()
+    assert appointment.status == "BOOKED"

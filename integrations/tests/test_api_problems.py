@@ -1,0 +1,189 @@
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from integrations.api.parsers import MOST_BYTES
+from integrations.tests.insurers import Caller, make_caller
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return make_caller()
+
+
+def send(caller: Caller, content: bytes | str, **given: Any) -> Any:
+    headers = {"Authorization": f"Bearer {caller.key}", "Idempotency-Key": "key-1"}
+    values: dict[str, Any] = {"content_type": "application/json"}
+    return Client(headers=headers).generic(
+        "POST", "/api/v1/appointments", content, **(values | given)
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"null",
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": 1, "b": 1}}',
+        b'{"a": "\\ud800"}',
+        b'{"\\udc00": 1}',
+        b'{"a": "\\u0000"}',
+        b'{"a": ["x\\u0000"]}',
+        b'{"a": "\xff"}',
+        b'{"a": 1} {"b": 2}',
+        b"{'a': 1}",
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}",
+        "{}".encode("utf-16"),
+    ],
+)
+def test_what_is_no_clean_json_object_is_refused(caller: Caller, content: bytes) -> None:
+    response = send(caller, content)
+
+    assert response.status_code == 400, response.content
+    assert response.json()["code"] in {"malformed_json", "invalid_request"}
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_problem_has_its_parts(caller: Caller) -> None:
+    response = send(caller, b"{")
+
+    problem = response.json()
+    assert problem == {
+        "type": "http://127.0.0.1:8000/api/docs/#malformed_json",
+        "title": "The body is not JSON",
+        "status": 400,
+        "detail": "The body could not be read as JSON.",
+        "instance": "/api/v1/appointments",
+        "code": "malformed_json",
+        "request_id": response["X-Request-ID"],
+    }
+    assert response["Cache-Control"] == "no-store"
+    assert "Authorization" in response["Vary"]
+
+
+def test_the_callers_request_id_is_kept(caller: Caller) -> None:
+    response = caller.get("/doctors", {"limit": 0}, **{"X-Request-ID": "insurer-4711"})
+
+    assert response.json()["request_id"] == "insurer-4711"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/problem+json"]
+)
+def test_only_json_is_read(caller: Caller, content_type: str) -> None:
+    response = send(caller, b"{}", content_type=content_type)
+
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_json_may_name_its_charset(caller: Caller) -> None:
+    response = send(caller, b"{}", content_type="application/json; charset=utf-8")
+
+    assert response.json()["code"] == "invalid_request"
+    assert {one["code"] for one in response.json()["errors"]} == {"required"}
+
+
+def test_a_large_body_is_refused(caller: Caller) -> None:
+    padding = b" " * (MOST_BYTES - 2)
+
+    assert send(caller, b"{}" + padding).status_code == 400
+    response = send(caller, b"{}" + padding + b" ")
+
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+    assert send(caller, b" " * 3 * 1024 * 1024).status_code == 413
+
+
+def test_a_length_that_is_none_is_refused(caller: Caller) -> None:
+    chunked = send(caller, b"{}", HTTP_TRANSFER_ENCODING="chunked")
+
+    assert (chunked.status_code, chunked.json()["code"]) == (411, "length_required")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/doctors", "GET, HEAD"),
+        ("OPTIONS", "/doctors", "GET, HEAD"),
+        ("TRACE", "/doctors", "GET, HEAD"),
+        ("PUT", "/appointments", "GET, POST, HEAD"),
+        ("GET", "/appointments/00000000-0000-4000-8000-000000000000/cancel", "POST"),
+        ("POST", "/me", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_there_names_those_that_are(
+    caller: Caller, method: str, path: str, allow: str
+) -> None:
+    client = Client(headers={"Authorization": f"Bearer {caller.key}"})
+
+    response = client.generic(method, f"/api/v1{path}")
+
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert response["Allow"] == allow
+
+
+def test_head_is_get_without_a_body(caller: Caller) -> None:
+    client = Client(headers={"Authorization": f"Bearer {caller.key}"})
+
+    response = client.head("/api/v1/doctors")
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/", "/api/v1", "/api/v1/", "/api/v1/doctors/", "/api/v1/nothing", "/api/v2/me", "/api/x"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_path_is_a_problem_and_never_a_redirect(method: str, path: str) -> None:
+    response = Client().generic(method, path)
+
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_fault_of_ours_tells_nothing(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("patient member-7731 in /srv/secret.py")
+
+    monkeypatch.setattr("integrations.representations.doctors_as_seen", fail)
+
+    response = caller.get("/doctors")
+
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert response["Content-Type"] == "application/problem+json"
+    for told in (response.content.decode(), caplog.text):
+        assert "member-7731" not in told
+        assert "secret" not in told
+    assert "RuntimeError" in caplog.text
+    assert "RuntimeError" not in response.content.decode()
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json", "*/*", "x"])
+def test_json_is_answered_whatever_is_accepted(caller: Caller, accept: str) -> None:
+    assert caller.get("/me", Accept=accept)["Content-Type"] == "application/json"
+
+
+def test_text_is_not_escaped(caller: Caller) -> None:
+    caller.provider.name = "सुरक्षा"
+    caller.provider.save()
+
+    assert "सुरक्षा" in caller.get("/me").content.decode()
+
+
+def test_every_body_is_json(caller: Caller) -> None:
+    for path in ("/me", "/doctors", "/events", "/appointments", "/nothing"):
+        json.loads(caller.get(path).content)
