@@ -144,9 +144,9 @@ class WebhookDelivery(Timestamped):
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["endpoint", "next_attempt_at", "feed_entry"],
                 condition=Q(status="PENDING"),
-                name="delivery_due",
+                name="delivery_due_by_endpoint",
             ),
             models.Index(
                 fields=["endpoint", "subject", "feed_entry"],

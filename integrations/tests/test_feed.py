@@ -7,7 +7,8 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
+from django.db.backends.postgresql.base import DatabaseWrapper
 from pytest_django import DjangoAssertNumQueries
 
 from consent.models import Consent, visible_doctors
@@ -55,9 +56,9 @@ def test_every_insurer_that_sees_the_doctor_gets_a_numbered_copy() -> None:
 
     for consent in consents:
         entries = FeedEntry.objects.filter(insurance_provider=consent.insurance_provider)
-        assert list(entries.values_list("feed_seq", "event", "consent_id")) == [
-            (1, first.pk, consent.pk),
-            (2, second.pk, consent.pk),
+        assert [(entry.feed_seq, entry.event, entry.consent_id) for entry in entries] == [
+            (1, first, consent.pk),
+            (2, second, consent.pk),
         ]
         assert FeedHead.objects.get(pk=consent.insurance_provider_id).head == 2
     assert not OutboxEvent.objects.unsequenced().exists()
@@ -254,15 +255,18 @@ def test_showing_and_visible_doctors_say_the_same(
 
 @pytest.fixture
 def _a_connection_for_everybody() -> Iterator[None]:
-    pool = connection.settings_dict["OPTIONS"]["pool"]
-    size = pool["max_size"]
-    connection.close()
-    connection.close_pool()
-    pool["max_size"] = 30
+    size = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
+    set_pool_size(30)
     yield
-    connection.close()
-    connection.close_pool()
-    pool["max_size"] = size
+    set_pool_size(size)
+
+
+def set_pool_size(size: int) -> None:
+    database = connections["default"]
+    assert isinstance(database, DatabaseWrapper)
+    database.close()
+    database.close_pool()
+    database.settings_dict["OPTIONS"]["pool"]["max_size"] = size
 
 
 def in_threads(work: Callable[[int], None], count: int) -> list[threading.Thread]:

@@ -1,0 +1,276 @@
+"""The dispatcher of webhooks: lease what is due, send it with no transaction open, mark it.
+
+A lease ends by itself: what a killed worker held is sent again, with the same `webhook-id`.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F
+from requests import Session
+
+from integrations import outgoing, representations
+from integrations.actions.drain import MOST_AT_ONCE, drain
+from integrations.actions.recipients import Consents, needs_consent_now
+from integrations.connectors.webhooks import client, mapping
+from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from registry import ledger
+
+# How long after each failed attempt the next one comes, never earlier and up to a fifth later.
+WAITS = (
+    timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2),
+    timedelta(hours=5), timedelta(hours=10), timedelta(hours=14), timedelta(hours=20),
+    timedelta(hours=24),
+)  # fmt: skip
+LEASE = timedelta(seconds=60)
+_JITTER = 0.2
+_GONE = "The endpoint answered 410 Gone."
+_INTERNAL_ERROR = "internal_error"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.webhooks', 0))"
+
+# Of each subject only the oldest unfinished event may go to an endpoint. Every endpoint gets a
+# first place before any gets a second, and the lock keeps the most at once true for all workers.
+_DUE = """
+    SELECT due.id
+    FROM webhook_endpoints AS endpoint
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS sends FROM webhook_deliveries AS held
+        WHERE held.endpoint_id = endpoint.id AND held.status = 'PENDING'
+              AND held.lease_until > %(at)s
+    ) AS under_way
+    CROSS JOIN LATERAL (
+        SELECT id, row_number() OVER () AS place FROM (
+            SELECT delivery.id FROM webhook_deliveries AS delivery
+            WHERE delivery.endpoint_id = endpoint.id AND delivery.status = 'PENDING'
+                  AND delivery.next_attempt_at <= %(at)s
+                  AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(at)s)
+                  AND NOT EXISTS (
+                      SELECT FROM webhook_deliveries AS older
+                      WHERE older.endpoint_id = delivery.endpoint_id AND older.status = 'PENDING'
+                            AND older.subject = delivery.subject
+                            AND older.feed_entry_id < delivery.feed_entry_id
+                  )
+            ORDER BY delivery.next_attempt_at, delivery.feed_entry_id
+            LIMIT greatest(%(most_at_once)s - under_way.sends, 0)
+            FOR UPDATE SKIP LOCKED
+        ) AS next_ones
+    ) AS due
+    WHERE endpoint.status = 'ENABLED'
+    ORDER BY due.place, random()
+    LIMIT %(room)s
+"""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A leased delivery with all that sending it takes."""
+
+    delivery: UUID
+    attempt: int
+    lease_until: datetime
+    url: str
+    message_id: str
+    body: bytes
+    secrets: Sequence[str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one attempt; no `error` means that it was delivered."""
+
+    job: Job
+    started_at: datetime
+    ended_at: datetime
+    status: int | None
+    error: str = ""
+    retry_after: timedelta | None = None
+
+
+def send_due(*, clock: Callable[[], datetime]) -> int:
+    """Send every delivery that is due; tell how many attempts were made."""
+    with outgoing.new_session() as session:
+        return drain(
+            lease=lambda room: lease(room=room, at=clock()),
+            send=lambda job: attempt(job, session=session, clock=clock),
+            mark=lambda outcome: mark(outcome=outcome),
+        )
+
+
+@transaction.atomic(durable=True)
+def lease(*, room: int, at: datetime) -> list[Job]:
+    """Take at most `room` deliveries that are due, so that nobody else sends them meanwhile.
+
+    Who may hear of an event is asked once more here; what may not be sent any more is withheld.
+
+    Args:
+        at: aware instant; the lease runs for a minute from it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK)
+    while due := _due(room, at):
+        if jobs := _take(due, at):
+            return jobs
+    return []
+
+
+def _due(room: int, at: datetime) -> list[WebhookDelivery]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"at": at, "most_at_once": MOST_AT_ONCE, "room": room})
+        ids = [row[0] for row in cursor.fetchall()]
+    rows = WebhookDelivery.objects.filter(pk__in=ids).order_by("feed_entry")
+    return list(rows.select_related("endpoint", "feed_entry__event"))
+
+
+def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
+    withheld = _without_consent(due, at)
+    WebhookDelivery.objects.filter(pk__in=withheld).update(
+        status=WebhookDelivery.Status.WITHHELD, lease_until=None, updated_at=at
+    )
+    leased = [delivery for delivery in due if delivery.pk not in withheld]
+    WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in leased]).update(
+        attempts=F("attempts") + 1, lease_until=at + LEASE, updated_at=at
+    )
+    return [_job(delivery, at) for delivery in leased]
+
+
+def _without_consent(deliveries: Iterable[WebhookDelivery], at: datetime) -> set[UUID]:
+    asked = [d for d in deliveries if needs_consent_now(d.feed_entry.event)]
+    consents = Consents((d.feed_entry.event.doctor_id for d in asked), at=at)
+    return {
+        d.pk
+        for d in asked
+        if d.endpoint.insurance_provider_id not in consents.recipients(d.feed_entry.event)
+    }
+
+
+def _job(delivery: WebhookDelivery, at: datetime) -> Job:
+    envelope = representations.event(delivery.feed_entry)
+    return Job(
+        delivery=delivery.pk,
+        attempt=delivery.attempts + 1,
+        lease_until=at + LEASE,
+        url=delivery.endpoint.url,
+        message_id=envelope["id"],
+        body=json.dumps(envelope, separators=(",", ":")).encode(),
+        secrets=secrets_in_force(delivery.endpoint, at=at),
+    )
+
+
+def secrets_in_force(endpoint: WebhookEndpoint, *, at: datetime) -> list[str]:
+    """Give what signs for an endpoint: its secret, and while that is being changed the old one."""
+    until = endpoint.previous_secret_until
+    previous = endpoint.previous_secret if until is not None and at < until else None
+    return [endpoint.secret, previous] if previous else [endpoint.secret]
+
+
+def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
+    """Send one delivery and tell what came of it; touches no database and raises nothing."""
+    started_at = clock()
+    status, error, retry_after = None, "", None
+    try:
+        signed = mapping.headers(
+            job.message_id, int(started_at.timestamp()), job.body, keys=job.secrets
+        )
+        status = client.post(session, job.url, body=job.body, headers=signed)
+    except outgoing.PartnerUnavailable as failure:
+        status, error = failure.status, failure.reason
+        retry_after = outgoing.wait_asked(failure.retry_after, at=clock())
+    except outgoing.PartnerRefused as failure:
+        status, error = failure.status, failure.reason
+    except Exception:
+        log.exception("webhook_attempt_broke", delivery=str(job.delivery))
+        error = _INTERNAL_ERROR
+    return Outcome(job, started_at, clock(), status, error, retry_after)
+
+
+@transaction.atomic(durable=True)
+def mark(*, outcome: Outcome) -> None:
+    """Note one attempt: delivered, to be tried again, or parked; 410 disables the endpoint.
+
+    A failure that comes after the lease has ended is only noted: somebody else has the delivery.
+    """
+    job = outcome.job
+    delivery = (
+        WebhookDelivery.objects.select_for_update(of=("self",))
+        .select_related("endpoint")
+        .get(pk=job.delivery)
+    )
+    duration = outcome.ended_at - outcome.started_at
+    WebhookAttempt.objects.create(
+        delivery=delivery,
+        number=job.attempt,
+        started_at=outcome.started_at,
+        duration_ms=round(duration / timedelta(milliseconds=1)),
+        status_code=outcome.status,
+        error=outcome.error,
+    )
+    if delivery.status != WebhookDelivery.Status.PENDING:
+        return
+    if not outcome.error:
+        _deliver(delivery, outcome.ended_at)
+    elif delivery.lease_until == job.lease_until:
+        _retry_or_park(delivery, outcome)
+        if outcome.status == HTTPStatus.GONE:
+            _disable(delivery.endpoint, outcome.ended_at)
+
+
+def _deliver(delivery: WebhookDelivery, at: datetime) -> None:
+    delivery.status, delivery.delivered_at = WebhookDelivery.Status.DELIVERED, at
+    delivery.lease_until, delivery.last_error = None, ""
+    delivery.save(update_fields=["status", "delivered_at", "lease_until", "last_error"])
+
+
+def _retry_or_park(delivery: WebhookDelivery, outcome: Outcome) -> None:
+    delivery.lease_until, delivery.last_error = None, outcome.error
+    is_last = outcome.job.attempt > len(WAITS) or outcome.status == HTTPStatus.GONE
+    if is_last:
+        delivery.status = WebhookDelivery.Status.PARKED
+    else:
+        delivery.next_attempt_at = outcome.ended_at + _wait(outcome)
+    delivery.save(update_fields=["status", "next_attempt_at", "lease_until", "last_error"])
+
+
+def _wait(outcome: Outcome) -> timedelta:
+    planned = WAITS[outcome.job.attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311
+    return max(planned, outcome.retry_after or planned)
+
+
+def _disable(endpoint: WebhookEndpoint, at: datetime) -> None:
+    standing = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+    if standing.status == WebhookEndpoint.Status.DISABLED:
+        return
+    standing.status, standing.disabled_at = WebhookEndpoint.Status.DISABLED, at
+    standing.disabled_reason = _GONE
+    standing.save(update_fields=["status", "disabled_at", "disabled_reason"])
+    ledger.record("webhook_endpoint.disabled", subject=standing, by=None, at=at, reason=_GONE)
+
+
+@transaction.atomic(durable=True)
+def retry(*, delivery: WebhookDelivery, by: ledger.Actor, at: datetime) -> WebhookDelivery:
+    """Send a parked or waiting delivery again now, from the start of its schedule.
+
+    Raises:
+        NothingToRetry: it was delivered or withheld; nothing was changed.
+    """
+    standing = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
+    again = {WebhookDelivery.Status.PARKED, WebhookDelivery.Status.PENDING}
+    if standing.status not in again:
+        raise NothingToRetry
+    standing.status, standing.attempts = WebhookDelivery.Status.PENDING, 0
+    standing.next_attempt_at = at
+    standing.save(update_fields=["status", "attempts", "next_attempt_at"])
+    ledger.record("webhook_delivery.retried", subject=standing, by=by, at=at)
+    return standing
+
+
+class NothingToRetry(Exception):
+    """The delivery is over."""

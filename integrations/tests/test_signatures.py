@@ -1,0 +1,76 @@
+import base64
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from integrations.connectors.webhooks.mapping import headers, new_secret, signature
+from registry.tests.factories import NOW
+
+# The vector that the specification's own libraries are tested with.
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+MESSAGE_ID = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+TIMESTAMP = 1614265330
+BODY = b'{"test": 2432232314}'
+SIGNED = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+secrets = st.binary(min_size=24, max_size=64).map(
+    lambda key: "whsec_" + base64.b64encode(key).decode()
+)
+message_ids = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=64)
+timestamps = st.integers(min_value=1, max_value=2**33)
+
+
+def test_the_specifications_vector_holds() -> None:
+    signed = signature(MESSAGE_ID, TIMESTAMP, BODY, secret=SECRET)
+
+    assert signed == SIGNED
+    assert signed != SIGNED.replace("1OE=", "1OA=")
+
+
+@given(secret=secrets, message_id=message_ids, timestamp=timestamps, body=st.binary())
+def test_any_change_gives_another_signature(
+    secret: str, message_id: str, timestamp: int, body: bytes
+) -> None:
+    signed = signature(message_id, timestamp, body, secret=secret)
+
+    assert signature(message_id, timestamp, body, secret=secret) == signed
+    assert signature(message_id, timestamp, body + b" ", secret=secret) != signed
+    assert signature(message_id, timestamp + 1, body, secret=secret) != signed
+    assert signature(message_id + "x", timestamp, body, secret=secret) != signed
+    assert signature(message_id, timestamp, body, secret=new_secret()) != signed
+
+
+@given(secret=secrets, body=st.text(st.characters(codec="utf-8")).map(str.encode))
+def test_the_standard_receiver_accepts_what_we_sign(secret: str, body: bytes) -> None:
+    timestamp = int(time.time())
+    text = b'{"data": ' + base64.b64encode(body).join([b'"', b'"']) + b"}"
+
+    signed = headers("evt_1", timestamp, text, keys=[secret])
+
+    Webhook(secret).verify(text, signed)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(text.replace(b"data", b"date"), signed)
+
+
+def test_while_a_secret_changes_both_are_good() -> None:
+    old, new, stranger = new_secret(), new_secret(), new_secret()
+    timestamp = int(NOW.timestamp())
+
+    signed = headers("evt_1", timestamp, BODY, keys=[new, old])
+
+    entries = signed["webhook-signature"].split(" ")
+    expected = [signature("evt_1", timestamp, BODY, secret=key) for key in (new, old)]
+    assert entries == expected
+    assert signature("evt_1", timestamp, BODY, secret=stranger) not in entries
+    assert signed["webhook-id"] == "evt_1"
+    assert signed["webhook-timestamp"] == str(timestamp)
+
+
+def test_a_new_secret_has_32_random_bytes() -> None:
+    first, second = new_secret(), new_secret()
+
+    assert first != second
+    assert len(base64.b64decode(first.removeprefix("whsec_"), validate=True)) == 32
