@@ -1,5 +1,6 @@
 import uuid
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
@@ -339,3 +340,8 @@ class Appointment(Timestamped):
     def is_cancellable(self) -> bool:
         """Tell whether it can still be cancelled: it is booked and has not been kept."""
         return self.status in self.CANCELLABLE
+
+    @property
+    def local_time(self) -> datetime:
+        """Give when it starts, in the zone of its place; needs `location` at hand."""
+        return self.appointment_time.astimezone(ZoneInfo(self.location.timezone))

@@ -1,4 +1,34 @@
-from django.urls import URLPattern
+from datetime import date
+
+from django.urls import path, register_converter
+
+from scheduling.views import appointments, calendar, hours, withdrawal
+
+
+class DateConverter:
+    """A date in a path, such as `2026-11-24`; what is no date matches nothing."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
+
+
+register_converter(DateConverter, "date")
 
 app_name = "scheduling"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("hours/", hours.hours, name="hours"),
+    path("calendar/", calendar.week, name="week"),
+    path("calendar/<date:day>/", calendar.day, name="day"),
+    path("appointments/<uuid:appointment_id>/", appointments.appointment, name="appointment"),
+    path(
+        "appointments/<uuid:appointment_id>/cancel/",
+        appointments.appointment_cancel,
+        name="appointment_cancel",
+    ),
+    path("insurers/<slug:slug>/withdraw/", withdrawal.withdraw, name="withdraw"),
+]

@@ -5,11 +5,12 @@ everything else is an instant. A slot exists when every wall minute of it does, 
 a clock change forward; a wall time that comes twice counts the first time.
 """
 
-from scheduling.slots.answers import free_slots, slot_at, slots_between, why_not_free
+from scheduling.slots.answers import free_slots, is_open, slot_at, slots_between, why_not_free
 from scheduling.slots.values import (
     LONGEST_SLOT,
     MAX_RANGE,
     MAX_SLOTS,
+    YEARS,
     BadRange,
     Closure,
     Extra,
@@ -29,6 +30,7 @@ __all__ = [
     "LONGEST_SLOT",
     "MAX_RANGE",
     "MAX_SLOTS",
+    "YEARS",
     "BadRange",
     "Closure",
     "Extra",
@@ -43,6 +45,7 @@ __all__ = [
     "check_instants",
     "check_range",
     "free_slots",
+    "is_open",
     "slot_at",
     "slots_between",
     "why_not_free",

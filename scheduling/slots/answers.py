@@ -98,7 +98,7 @@ def why_not_free(
         wrong_mode = {Reason.WRONG_MODE} if mode not in {None, slot.mode} else set()
         return _in_order({*slot.reasons, *wrong_mode})
     against = set(_reasons_of_time(schedule.rules, starts_at, at))
-    open_then = _is_open(schedule, starts_at, location_id)
+    open_then = is_open(schedule, starts_at, location_id)
     against.add(Reason.BETWEEN_SLOTS if open_then else Reason.OUTSIDE_HOURS)
     if location_id in schedule.closed_places:
         against.add(Reason.PLACE_CLOSED)
@@ -135,7 +135,7 @@ def _reasons_of_time(rules: Rules, starts_at: datetime, at: datetime) -> Iterato
         yield Reason.BEYOND_HORIZON
 
 
-def _is_open(schedule: Schedule, instant: datetime, location_id: UUID | None) -> bool:
+def is_open(schedule: Schedule, instant: datetime, location_id: UUID | None) -> bool:
     """Tell whether an instant is in the weekly or extra hours, whatever closes them."""
     for window in schedule.windows:
         wall = instant.astimezone(window.terms.zone).replace(tzinfo=None)

@@ -1,0 +1,109 @@
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_http_methods
+
+from registry.actions import Refused
+from registry.http import SignedInRequest, doctor_of
+from registry.models import Doctor, DoctorLocation
+from scheduling import actions, diary, wording
+from scheduling.forms import HoursForm, is_editing
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def hours(request: SignedInRequest) -> HttpResponse:
+    doctor = doctor_of(request, "manage_schedule")
+    places = list(DoctorLocation.objects.filter(doctor=doctor, is_active=True))
+    if not places:
+        return render(request, "scheduling/hours_no_place.html")
+    place = _chosen(request, places)
+    if request.method == "POST":
+        if is_editing(request.POST):
+            return _page(request, places, place, HoursForm.edited(request.POST))
+        return _save(request, doctor, places, place)
+    start = _start(request, place)
+    rows = diary.weekly_hours(location=place, first=start)
+    form = HoursForm.of_rows(rows, effective_from=start)
+    return _page(request, places, place, form)
+
+
+def _chosen(request: HttpRequest, places: list[DoctorLocation]) -> DoctorLocation:
+    asked = request.POST.get("place") or request.GET.get("place") or str(places[0].pk)
+    for place in places:
+        if str(place.pk) == asked:
+            return place
+    raise Http404
+
+
+def _start(request: HttpRequest, place: DoctorLocation) -> date:
+    """Give the date whose hours are asked for; today unless it is a later one."""
+    today = now().astimezone(ZoneInfo(place.timezone)).date()
+    try:
+        asked = date.fromisoformat(request.GET.get("from", ""))
+    except ValueError:
+        return today
+    return min(max(asked, today), today + timedelta(days=3650))
+
+
+def _save(
+    request: SignedInRequest, doctor: Doctor, places: list[DoctorLocation], place: DoctorLocation
+) -> HttpResponse:
+    form = HoursForm.to_save(request.POST)
+    if form.is_valid():
+        effective_from = form.visits.cleaned_data["effective_from"]
+        try:
+            actions.set_weekly_hours(
+                doctor=doctor,
+                location=place,
+                windows=form.windows(),
+                effective_from=effective_from,
+                by=request.user,
+                at=now(),
+            )
+        except actions.HoursRefused as refusal:
+            form.show(refusal)
+        except Refused as refusal:
+            form.visits.add_error("effective_from", str(refusal))
+        else:
+            messages.success(
+                request, f"Hours saved. They hold from {wording.full_date(effective_from)}."
+            )
+            _say_who_is_left_outside(request, doctor)
+            return redirect(f"{reverse('scheduling:hours')}?place={place.pk}&from={effective_from}")
+    return _page(request, places, place, form, status=422)
+
+
+def _say_who_is_left_outside(request: HttpRequest, doctor: Doctor) -> None:
+    count = len(diary.outside_hours(doctor=doctor, at=now()))
+    if count:
+        what = "1 appointment is" if count == 1 else f"{count} appointments are"
+        messages.warning(
+            request, f"{what} outside your hours now. Nothing is cancelled unless you cancel it."
+        )
+
+
+def _page(
+    request: HttpRequest,
+    places: list[DoctorLocation],
+    place: DoctorLocation,
+    form: HoursForm,
+    status: int = 200,
+) -> HttpResponse:
+    start = _start(request, place)
+    context = {
+        "hours": form,
+        "forms": form.forms,
+        "places": places,
+        "place": place,
+        "zone": wording.zone_name(place.timezone),
+        "later": [
+            (day, wording.full_date(day))
+            for day in diary.changes_of_hours(location=place, after=start)
+        ],
+    }
+    return render(request, "scheduling/hours.html", context, status=status)
