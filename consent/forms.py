@@ -47,6 +47,8 @@ class ConsentForm(forms.Form):
     ) -> None:
         super().__init__(data)
         self.words, self.zone, self.standing = notice, zone, standing
+        classes = [(piece.code, piece.name) for piece in notice.data_classes]
+        self.fields["data_classes"].choices = classes  # type: ignore[attr-defined]
         if standing is not None:
             self.initial = {"data_classes": standing.data_classes, "period": OPEN_ENDED}
         if standing is not None and standing.expires_at is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import rfc8785
 from django.conf import settings
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from joserfc import jws
@@ -157,7 +158,7 @@ def _artefact(consent: Consent, *, at: datetime) -> dict[str, Any]:
 
 
 def _ends_at(consent: Consent) -> datetime | None:
-    return consent.revoked_at or consent.expires_at
+    return min(filter(None, (consent.revoked_at, consent.expires_at)), default=None)
 
 
 def sign(receipt: dict[str, Any]) -> str:
@@ -197,13 +198,25 @@ def public_keys() -> dict[str, list[dict[str, str]]]:
         "keys": [
             {name: jwk[name] for name in _PUBLIC_MEMBERS if name in jwk} | {"alg": ALGORITHM}
             for jwk in _configured_keys()
-            if jwk["kty"] == "OKP"
+            if jwk.get("kty") == "OKP"
         ]
     }
 
 
+def check_keys(**_: Any) -> list[CheckMessage]:
+    """Refuse to deploy with keys that cannot sign, or whose ids do not tell them apart."""
+    try:
+        _signing_key()
+    except (ImproperlyConfigured, JoseError, ValueError) as error:
+        return [Error(f"Receipts cannot be signed: {error}", id="consent.E001")]
+    ids = [jwk.get("kid") for jwk in public_keys()["keys"]]
+    if None in ids or len(set(ids)) < len(ids):
+        return [Error("Each key in RECEIPT_KEYS needs a kid of its own.", id="consent.E002")]
+    return []
+
+
 def _signing_key() -> OKPKey:
-    private = [jwk for jwk in _configured_keys() if jwk["kty"] == "OKP" and "d" in jwk]
+    private = [jwk for jwk in _configured_keys() if jwk.get("kty") == "OKP" and "d" in jwk]
     if not private:
         raise ImproperlyConfigured("RECEIPT_KEYS holds no private Ed25519 key to sign with.")
     return OKPKey.import_key(private[-1])

@@ -157,6 +157,7 @@ def consent_receipt(request: SignedInRequest, event_id: UUID) -> HttpResponse:
         "doctor": doctor,
         "event": event,
         "receipt": event.receipt,
+        "state": Consent.Status(event.receipt["event"]["state"]).label,
         "is_genuine": receipts.is_genuine(event),
         "valid_from": _instant(event.receipt["event"]["validity"]["from"]),
         "valid_until": _instant(event.receipt["event"]["validity"]["until"]),

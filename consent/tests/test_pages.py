@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from consent import actions
 from consent.forms import months_later
 from consent.models import Consent, ConsentEvent
 from consent.notices import Notice, notice_for
@@ -324,6 +325,33 @@ def test_the_receipt_page_says_when_words_were_not_signed(page: Client, doctor: 
     )
 
     assert "Signature not valid" in text(page.get(reverse("consent:receipt", args=[forged.pk])))
+
+
+def test_the_receipt_of_a_limited_consent_says_when_it_ends_and_is_erased(
+    page: Client, doctor: Doctor
+) -> None:
+    standing = make_consent(doctor=doctor, granted_at=LONG_AGO, expires_at=FAR_AWAY)
+    provider = standing.insurance_provider
+    page.post(give_url(provider), answers(provider, period="as_now", confirm="yes"))
+
+    event = ConsentEvent.objects.get()
+    shown = text(page.get(reverse("consent:receipt", args=[event.pk])))
+
+    assert "Monday 2 January 2090, 9:30am" in shown
+    assert "Wednesday 1 February 2090, 9:30am" in shown
+
+
+def test_the_receipt_of_a_refusal_says_that_nothing_was_ever_shared(
+    page: Client, doctor: Doctor
+) -> None:
+    asked = make_consent(doctor=doctor, consent_status="REQUESTED", granted_at=None)
+    actions.decline(consent=asked, by=make_user(), at=LONG_AGO)
+
+    event = ConsentEvent.objects.get()
+    shown = text(page.get(reverse("consent:receipt", args=[event.pk])))
+
+    assert "<dd>Declined</dd>" in shown
+    assert "<dd>Never</dd>" in shown
 
 
 def test_the_download_holds_all_that_is_needed_to_check_it(page: Client) -> None:

@@ -199,3 +199,23 @@ def test_the_key_set_is_open_cacheable_and_holds_nothing_private(
     published = answer.json()["keys"]
     assert [jwk["kid"] for jwk in published] == ["older", "newer"]
     assert all(jwk.keys() == {"kty", "crv", "x", "kid", "use", "alg"} for jwk in published)
+
+
+@pytest.mark.parametrize(
+    ("keys", "problems"),
+    [
+        ([make_key("a")], []),
+        ([make_key("a"), make_key("b")], []),
+        ([], ["consent.E001"]),
+        ([{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "public"}], ["consent.E001"]),
+        ([{"kty": "OKP", "crv": "Ed25519", "x": "A", "d": "B", "kid": "bad"}], ["consent.E001"]),
+        ([make_key("a"), make_key("a")], ["consent.E002"]),
+        ([{name: v for name, v in make_key("a").items() if name != "kid"}], ["consent.E002"]),
+    ],
+)
+def test_deployment_is_refused_with_keys_that_cannot_sign(
+    settings: SettingsWrapper, keys: list[dict[str, Any]], problems: list[str]
+) -> None:
+    settings.RECEIPT_KEYS = {"keys": keys}
+
+    assert [problem.id for problem in receipts.check_keys()] == problems

@@ -46,10 +46,12 @@ def test_withdrawing_hides_the_doctor_at_once_and_tells_the_insurer_to_erase() -
 def test_a_consent_that_ended_by_itself_can_still_be_withdrawn() -> None:
     ended = make_consent(expires_at=NOW)
 
-    actions.withdraw(consent=ended, by=make_user(doctor=ended.doctor), at=NOW)
+    actions.withdraw(consent=ended, by=make_user(doctor=ended.doctor), at=NOW + MONTH)
 
     ended.refresh_from_db()
     assert ended.consent_status == "REVOKED"
+    held = ConsentEvent.objects.get().receipt["event"]["validity"]
+    assert held["until"] == "2026-11-23T03:30:00Z"
 
 
 @pytest.mark.parametrize("make", [make_withdrawn_consent, make_asked])
