@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any
@@ -68,22 +68,27 @@ class _Guarded(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         limit = time.monotonic() + CONNECT_SECONDS
-        error: OSError | None = None
-        for address in self._addresses(limit):
-            try:
+        try:
+            return self._first_that_answers(limit)
+        except TimeoutError as timeout:
+            raise ConnectTimeoutError(self, "connect timed out") from timeout
+        except OSError as error:
+            raise NewConnectionError(self, "connection refused") from error
+
+    def _first_that_answers(self, limit: float) -> socket.socket:
+        *others, last = self._addresses(limit)
+        for address in others:
+            with suppress(OSError):
                 return _connected(address, limit)
-            except TimeoutError as timeout:
-                raise ConnectTimeoutError(self, "connect timed out") from timeout
-            except OSError as failure:
-                error = failure
-        raise NewConnectionError(self, "connection refused") from error
+        return _connected(last, limit)
 
     def _addresses(self, limit: float) -> list[Address]:
         plain = not isinstance(self, HTTPSConnection)
+        time_left = _time_left(limit)
         asked = self._resolver.submit(vetted_addresses, self.host, self.port, plain=plain)
         try:
-            return asked.result(timeout=_time_left(limit))
-        except FutureTimeoutError as error:
+            return asked.result(timeout=time_left)
+        except TimeoutError as error:
             raise TargetUnknown from error
 
 
