@@ -58,9 +58,11 @@ def _place(place: DoctorLocation) -> str:
 
 
 def _credential(credential: DoctorCredential, zone: ZoneInfo) -> Shown:
-    lines = [f"{credential.degree}, {credential.institution}, {credential.year}"]
-    if credential.verified_at is not None:
-        lines.append(f"Verified on {_day(credential.verified_at.astimezone(zone))}")
+    assert credential.verified_at is not None
+    lines = [
+        f"{credential.degree}, {credential.institution}, {credential.year}",
+        f"Verified on {_day(credential.verified_at.astimezone(zone))}",
+    ]
     if credential.valid_until is not None:
         lines.append(f"Valid until {_day(credential.valid_until)}")
     return Shown(credential.get_kind_display(), tuple(lines))

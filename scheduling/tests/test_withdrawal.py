@@ -53,6 +53,17 @@ def test_the_page_says_the_effect_and_its_time(doctors_client: Client, standing:
     assert "Appointments to come" not in answer.content.decode()
 
 
+def test_withdrawing_takes_three_taps_from_home(doctors_client: Client, standing: Consent) -> None:
+    insurers, page = reverse("consent:list"), address(standing.insurance_provider)
+
+    assert f'href="{insurers}"' in doctors_client.get(reverse("docport:home")).content.decode()
+    assert f'href="{page}"' in doctors_client.get(insurers).content.decode()
+    doctors_client.post(page)
+
+    standing.refresh_from_db()
+    assert standing.consent_status == "REVOKED"
+
+
 def test_one_press_withdraws_and_keeps_appointments(
     doctors_client: Client, standing: Consent
 ) -> None:
