@@ -60,6 +60,8 @@ def sequence(*, at: datetime) -> int:
     Args:
         at: aware instant; waiting for another sequencer may make it older than the events.
     """
+    if not OutboxEvent.objects.unsequenced().exists():
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
     events = list(OutboxEvent.objects.unsequenced()[:BATCH])

@@ -369,6 +369,27 @@ def test_an_event_that_commits_late_is_not_passed_over() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_sequencer_that_waited_in_vain_does_nothing() -> None:
+    make_event(doctor=make_consent().doctor)
+    holds_the_lock, may_commit = threading.Event(), threading.Event()
+
+    def sequence_elsewhere(_: int) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(feed._LOCK)  # noqa: SLF001
+            OutboxEvent.objects.update(sequenced_at=NOW)
+            holds_the_lock.set()
+            may_commit.wait(10)
+
+    (other,) = in_threads(sequence_elsewhere, 1)
+    assert holds_the_lock.wait(10)
+    threading.Timer(0.2, may_commit.set).start()
+
+    assert feed.sequence(at=LATER) == 0
+    assert may_commit.is_set()
+    other.join()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_sequencer_that_dies_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
     consent = make_consent(insurance_provider=make_provider(api_base_url=PUSHED_TO))
     make_endpoint(insurance_provider=consent.insurance_provider)
