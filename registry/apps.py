@@ -12,7 +12,7 @@ class AdminSiteConfig(admin_apps.AdminConfig):
     """Django admin with one sign-in, and without tables that it could change behind our actions."""
 
     default = False
-    default_site = "registry.admin.site.AdminSite"
+    default_site = "registry.adapters.AdminSite"
 
     def ready(self) -> None:
         super().ready()

@@ -19,7 +19,7 @@ from registry.forms import (
     SectionForm,
     SubmitForm,
 )
-from registry.http import SignedInRequest, certificate_response, certificate_shown, doctor_of
+from registry.http import SignedInRequest, certificate_response, doctor_of
 from registry.models import AuditLog, Doctor, DoctorCredential, DoctorLocation, DoctorRevision
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
@@ -192,7 +192,6 @@ def _today(doctor: Doctor) -> date:
 
 
 @require_safe
-@certificate_shown
 def credential_file(request: SignedInRequest, credential_id: UUID) -> HttpResponse:
     mine = DoctorCredential.objects.filter(doctor=doctor_of(request))
     return certificate_response(get_object_or_404(mine, pk=credential_id))

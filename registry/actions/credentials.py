@@ -71,7 +71,8 @@ def add_credential(
         sha256=sha256(content).hexdigest(),
     )
     sealed = ContentFile(encrypt(content, context=credential.encryption_context))
-    credential.certificate.name = default_storage.save(f"certificates/{credential.pk}", sealed)
+    path = credential.certificate.field.generate_filename(credential, file_name)
+    credential.certificate.name = default_storage.save(path, sealed)
     try:
         return _add(doctor, credential, replaces=replaces, by=by, at=at)
     except BaseException:

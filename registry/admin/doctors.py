@@ -114,8 +114,8 @@ class DoctorAdmin(ReadOnlyAdmin):
         if form.is_valid():
             run = partial(actions.delegate, doctor=doctor, **form.cleaned_data, **stamp(request))
             done = (
-                f"{form.cleaned_data['email']} may now work for {doctor}. If the account is new, "
-                "they set a password through “Forgot your password?” on the sign-in page."
+                f"Receptionist {form.cleaned_data['email']} may now work for {doctor}. A new one "
+                "first sets a password through “Forgot your password?” on the sign-in page."
             )
             tell(request, run, done=done)
             return redirect(page_of(doctor))

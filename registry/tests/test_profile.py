@@ -164,7 +164,7 @@ def test_a_registration_number_has_one_spelling(written: str, stored: str) -> No
         ),
     ],
 )
-def test_what_another_doctor_has_is_refused(field: str, words: str, change: dict[str, str]) -> None:
+def test_what_another_doctor_has_is_refused(field: str, words: str, change: dict[str, Any]) -> None:
     make_doctor(**change)
     doctor = make_draft_doctor()
 

@@ -1,0 +1,198 @@
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError
+from django.test import Client
+from django.urls import reverse
+
+from registry import actions
+from registry.models import AuditLog, Doctor, DoctorRevision, User
+from registry.tests.factories import NOW, PASSWORD, make_admin, make_doctor, make_user
+from registry.tests.traces import nothing_happened, recorded, told
+
+pytestmark = pytest.mark.django_db(transaction=True)
+BOTH = ["manage_schedule", "manage_appointments"]
+
+
+def unseen_email() -> str:
+    """Give an email that no limit on mails has counted; the cache outlives the tests."""
+    return f"{uuid4().hex}@example.org"
+
+
+def delegate(doctor: Doctor, permissions: list[str], email: str = "desk@example.org") -> User:
+    return actions.delegate(
+        doctor=doctor, email=email, permissions=permissions, by=make_admin(), at=NOW
+    )
+
+
+def rights(user: User, doctor: Doctor) -> list[str]:
+    fresh = User.objects.get(pk=user.pk)
+    return [right for right in BOTH if fresh.has_perm(f"registry.{right}", doctor)]
+
+
+def test_signing_up_adds_an_account_with_an_empty_profile() -> None:
+    user = actions.sign_up(
+        user=User(), email="Asha@Example.org", password=PASSWORD, sandbox=True, at=NOW
+    )
+
+    doctor = Doctor.objects.get()
+    assert (user.doctor, user.email, user.role) == (doctor, "asha@example.org", "DOCTOR")
+    assert user.check_password(PASSWORD)
+    assert (doctor.status, doctor.is_sandbox) == ("DRAFT", True)
+    assert recorded(doctor) == ["doctor.signed_up"]
+    assert DoctorRevision.objects.get().version == 1
+    assert told(doctor) == []
+
+
+def test_signing_up_on_the_page_leads_to_the_set_up(client: Client) -> None:
+    email = unseen_email()
+
+    response = client.post(reverse("account_signup"), {"email": email, "password1": PASSWORD})
+
+    assert response.status_code == 302
+    assert response["Location"] == reverse("docport:setup")
+    assert Doctor.objects.get().is_sandbox
+    assert mail.outbox[0].to == [email]
+
+
+@pytest.mark.parametrize("taken_by", [make_doctor, make_admin])
+def test_an_email_signs_up_once(taken_by: Callable[..., object]) -> None:
+    taken_by(email="asha@example.org")
+
+    with pytest.raises(actions.AlreadyHasAccount):
+        actions.sign_up(
+            user=User(), email="Asha@Example.org", password=PASSWORD, sandbox=True, at=NOW
+        )
+
+    assert not DoctorRevision.objects.exists()
+    assert not AuditLog.objects.exists()
+
+
+def test_another_broken_rule_of_a_sign_up_is_an_error() -> None:
+    with pytest.raises(IntegrityError, match="user_theme_known"):
+        actions.sign_up(
+            user=User(theme="x"), email="a@example.org", password=PASSWORD, sandbox=True, at=NOW
+        )
+
+
+def test_only_the_mail_says_that_a_doctor_with_this_email_is_known(client: Client) -> None:
+    email = unseen_email()
+    make_doctor(email=email)
+
+    response = client.post(reverse("account_signup"), {"email": email, "password1": PASSWORD})
+
+    assert response["Location"] == reverse("account_email_verification_sent")
+    assert mail.outbox[0].to == [email]
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("permissions", [["manage_schedule"], BOTH])
+def test_a_receptionist_gets_exactly_these_rights_on_this_doctor(permissions: list[str]) -> None:
+    doctor, other = make_doctor(), make_doctor()
+
+    receptionist = delegate(doctor, permissions, "Desk@Example.org")
+
+    assert (receptionist.email, receptionist.role) == ("desk@example.org", "DELEGATE")
+    assert receptionist.doctor == doctor
+    assert not receptionist.has_usable_password()
+    assert rights(receptionist, doctor) == permissions
+    assert rights(receptionist, other) == []
+    assert recorded(doctor) == ["doctor.delegated"]
+    assert AuditLog.objects.get().metadata == {
+        "receptionist_id": str(receptionist.pk),
+        "permissions": sorted(permissions),
+    }
+
+
+def test_rights_given_anew_replace_those_held() -> None:
+    doctor = make_doctor()
+    receptionist = delegate(doctor, ["manage_schedule"])
+
+    again = delegate(doctor, ["manage_appointments"])
+
+    assert again == receptionist
+    assert rights(receptionist, doctor) == ["manage_appointments"]
+    assert recorded(doctor) == ["doctor.delegated"] * 2
+
+
+def test_the_same_rights_again_leave_no_trace() -> None:
+    doctor = make_doctor()
+    delegate(doctor, BOTH)
+
+    delegate(doctor, BOTH)
+
+    assert recorded(doctor) == ["doctor.delegated"]
+
+
+def test_no_rights_take_all_away() -> None:
+    doctor = make_doctor()
+    receptionist = delegate(doctor, BOTH)
+
+    delegate(doctor, [])
+
+    assert rights(receptionist, doctor) == []
+
+
+@pytest.mark.parametrize("kind", ["a doctor", "an admin", "another doctor's receptionist"])
+def test_an_account_of_another_kind_is_refused(kind: str) -> None:
+    doctor = make_doctor()
+    given: dict[str, dict[str, Any]] = {
+        "a doctor": {"doctor": doctor},
+        "an admin": {"role": "ADMIN"},
+        "another doctor's receptionist": {"role": "DELEGATE"},
+    }
+    make_user(email="desk@example.org", **given[kind])
+
+    with pytest.raises(actions.AlreadyHasAccount):
+        delegate(doctor, BOTH, "DESK@example.org")
+
+    assert nothing_happened(doctor)
+
+
+def test_another_broken_rule_is_no_refusal_but_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(User, "set_unusable_password", lambda user: setattr(user, "theme", "x"))
+
+    with pytest.raises(IntegrityError, match="user_theme_known"):
+        delegate(make_doctor(), BOTH)
+
+
+def test_an_inactive_receptionist_has_no_rights() -> None:
+    doctor = make_doctor()
+    receptionist = delegate(doctor, BOTH)
+
+    User.objects.filter(pk=receptionist.pk).update(is_active=False)
+
+    assert rights(receptionist, doctor) == []
+
+
+def test_a_new_receptionist_sets_a_password_by_mail(client: Client) -> None:
+    receptionist = delegate(make_doctor(), BOTH, unseen_email())
+
+    client.post(reverse("account_reset_password"), {"email": receptionist.email})
+    link = next(word for word in mail.outbox[0].body.split() if "/password/reset/key/" in word)
+    form = client.get(link, follow=True)
+    client.post(form.request["PATH_INFO"], {"password1": PASSWORD, "password2": PASSWORD})
+
+    assert client.login(email=receptionist.email, password=PASSWORD)
+
+
+def test_createsuperuser_makes_an_admin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+
+    call_command("createsuperuser", "--noinput", email="root@example.org", stdout=StringIO())
+
+    admin = User.objects.get()
+    assert (admin.role, admin.is_superuser, admin.is_staff) == ("ADMIN", True, True)
+    assert admin.check_password(PASSWORD)
+
+
+def test_createsuperuser_refuses_an_email_twice() -> None:
+    make_admin(email="root@example.org")
+
+    with pytest.raises(CommandError, match="already"):
+        call_command("createsuperuser", "--noinput", email="root@example.org", stdout=StringIO())

@@ -1,0 +1,85 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from registry import actions
+from registry.models import AuditLog, InsuranceProvider
+from registry.tests.factories import NOW, make_admin, make_provider
+from registry.tests.traces import recorded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SENT = {
+    "name": "Acme Health",
+    "slug": "acme",
+    "api_base_url": "https://api.example.org/docport",
+    "webhook_url": "",
+    "integration_status": "SANDBOX",
+    "contact_name": "",
+    "contact_email": "",
+    "information_use": "To book visits.",
+    "max_open_bookings_per_day": "20",
+    "hold_minutes": "5",
+}
+
+
+def test_a_new_insurer_is_recorded() -> None:
+    admin = make_admin()
+    provider = InsuranceProvider(name="Acme", slug="acme", information_use="To book visits.")
+
+    actions.save_provider(provider=provider, by=admin, at=NOW)
+
+    assert InsuranceProvider.objects.get() == provider
+    assert recorded(provider) == ["insurer.added"]
+
+
+def test_a_changed_insurer_is_recorded_with_what_changed() -> None:
+    provider = make_provider()
+    provider.integration_status = "SUSPENDED"
+
+    actions.save_provider(provider=provider, by=make_admin(), at=NOW)
+
+    assert InsuranceProvider.objects.get().integration_status == "SUSPENDED"
+    assert AuditLog.objects.get().metadata == {"changed": ["integration_status"]}
+
+
+def test_an_insurer_saved_as_it_is_leaves_no_trace() -> None:
+    actions.save_provider(provider=make_provider(), by=make_admin(), at=NOW)
+
+    assert not AuditLog.objects.exists()
+
+
+def test_an_admin_adds_and_changes_an_insurer(client: Client) -> None:
+    admin = make_admin()
+    client.force_login(admin)
+
+    client.post(reverse("admin:registry_insuranceprovider_add"), SENT)
+    provider = InsuranceProvider.objects.get()
+    path = reverse("admin:registry_insuranceprovider_change", args=[provider.pk])
+    response = client.post(path, SENT | {"name": "Acme Care"})
+
+    assert response.status_code == 302
+    provider.refresh_from_db()
+    assert provider.name == "Acme Care"
+    assert recorded(provider) == ["insurer.added", "insurer.updated"]
+    assert {log.performed_by for log in AuditLog.objects.all()} == {admin}
+
+
+def test_a_slug_is_taken_once(client: Client) -> None:
+    make_provider(slug="acme")
+    client.force_login(make_admin())
+
+    response = client.post(reverse("admin:registry_insuranceprovider_add"), SENT)
+
+    assert b"already exists" in response.content
+    assert InsuranceProvider.objects.count() == 1
+    assert not AuditLog.objects.exists()
+
+
+def test_the_form_is_guarded_against_forgery() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_admin())
+
+    response = client.post(reverse("admin:registry_insuranceprovider_add"), SENT)
+
+    assert response.status_code == 403
+    assert not InsuranceProvider.objects.exists()
