@@ -23,7 +23,7 @@ class Consents:
         self._at = at
         self._of_doctor: defaultdict[UUID | None, list[tuple[Consent, bool]]] = defaultdict(list)
         for consent in mine.annotate(shows=Exists(showing)):
-            self._of_doctor[consent.doctor_id].append((consent, consent.shows))
+            self._of_doctor[consent.doctor_id].append((consent, consent.shows))  # type: ignore[attr-defined]
 
     def recipients(self, event: OutboxEvent) -> dict[UUID, UUID | None]:
         """Give the insurers that hear of an event, each with its consent's id if there is one.
