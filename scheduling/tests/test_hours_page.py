@@ -231,7 +231,7 @@ def test_each_place_has_its_own_hours(page: Client, doctor: Doctor, place: Docto
 
     assertContains(page.get(HOURS), "<strong>1 hour</strong> a week")
     assertContains(page.get(HOURS), f"?place={place.pk}")
-    response = page.get(HOURS, {"place": place.pk})
+    response = page.get(HOURS, {"place": str(place.pk)})
     assertContains(response, "<strong>no hours</strong> a week")
 
     page.post(HOURS, typed(place, **MONDAY_MORNING))

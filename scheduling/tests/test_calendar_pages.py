@@ -1,0 +1,228 @@
+from datetime import date, time, timedelta
+
+import pytest
+from django.test import Client
+from guardian.shortcuts import assign_perm
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.asserts import assertContains, assertNotContains
+
+from registry.models import Doctor, DoctorLocation, User
+from registry.tests.factories import NOW, make_doctor, make_location, make_provider, make_user
+from scheduling.models import Appointment
+from scheduling.tests.factories import (
+    TUESDAY_AT_9,
+    make_appointment,
+    make_exception,
+    make_window,
+)
+
+pytestmark = pytest.mark.django_db
+WEEK = "/calendar/"
+TUESDAY = "/calendar/2026-11-24/"
+QUARTER = timedelta(minutes=15)
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduling.views.calendar.now", lambda: NOW)
+
+
+@pytest.fixture
+def doctor() -> Doctor:
+    return make_doctor()
+
+
+@pytest.fixture
+def place(doctor: Doctor) -> DoctorLocation:
+    return make_location(doctor)
+
+
+@pytest.fixture
+def page(client: Client, doctor: Doctor) -> Client:
+    client.force_login(make_user(doctor=doctor))
+    return client
+
+
+@pytest.mark.parametrize("address", [WEEK, TUESDAY])
+def test_a_stranger_signs_in_first(client: Client, address: str) -> None:
+    assert client.get(address).url.startswith("/accounts/login/")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("address", [WEEK, TUESDAY])
+def test_a_receptionist_needs_the_right_to_it(client: Client, doctor: Doctor, address: str) -> None:
+    receptionist = make_user(doctor=doctor, role=User.Role.DELEGATE)
+    client.force_login(receptionist)
+    assert client.get(address).status_code == 404
+
+    assign_perm("manage_appointments", receptionist, doctor)
+    assert client.get(address).status_code == 200
+
+
+def test_the_week_shows_how_each_time_stands(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, end_time=time(10, 15))
+    make_window(
+        doctor,
+        place,
+        day_of_week=2,
+        start_time=time(9),
+        end_time=time(10),
+        slot_duration_minutes=30,
+        capacity=3,
+    )
+    booked = make_appointment(doctor, make_provider(name="Arogya"), place)
+    make_exception(doctor, starts_at=TUESDAY_AT_9 + QUARTER, ends_at=TUESDAY_AT_9 + 2 * QUARTER)
+    make_appointment(
+        doctor,
+        make_provider(name="Sanjeevani"),
+        place,
+        status=Appointment.Status.HELD,
+        appointment_time=TUESDAY_AT_9 + 2 * QUARTER,
+        hold_expires_at=NOW + QUARTER,
+    )
+    for lane in range(2):
+        make_appointment(
+            doctor,
+            make_provider(name="Arogya"),
+            place,
+            appointment_time=TUESDAY_AT_9 + timedelta(days=1),
+            ends_at=TUESDAY_AT_9 + timedelta(days=1, minutes=30),
+            lane=lane,
+            capacity=3,
+        )
+
+    response = page.get(WEEK)
+
+    assertContains(response, "<h1>Week of 23 to 29 November 2026</h1>")
+    assertContains(response, "India Standard Time")
+    cells = [
+        "Tuesday 24 November, 9am: booked, Arogya",
+        "Tuesday 24 November, 9:15am: on leave",
+        "Tuesday 24 November, 9:30am: taken",
+        "Tuesday 24 November, 9:45am: free",
+        "Wednesday 25 November, 9am: 2 of 3 booked, Arogya, Arogya",
+        "Wednesday 25 November, 9:15am: 2 of 3 booked, Arogya, Arogya since 9am",
+        "Wednesday 25 November, 10am: outside your hours",
+        "Monday 23 November, 9am: outside your hours",
+    ]
+    for cell in cells:
+        assertContains(response, cell, 1)
+    assertContains(response, f'href="/appointments/{booked.pk}/"')
+    assertContains(response, 'href="/calendar/2026-11-24/#at-0945"')
+    assertContains(response, "1 booked, 2 free")
+    assertContains(response, "2 booked, 4 free")
+    assertContains(response, "?week=2026-11-16")
+    assertContains(response, "?week=2026-11-30")
+
+
+def test_the_week_says_what_is_past_and_what_is_too_far(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, end_time=time(10))
+    place.is_active = False
+    place.save()
+
+    assertContains(page.get(WEEK), "Tuesday 24 November, 9am: place not in use")
+    place.is_active = True
+    place.save()
+    assertContains(page.get(WEEK, {"week": "2026-11-18"}), "Tuesday 17 November, 9am: past")
+    assertContains(
+        page.get(WEEK, {"week": "2027-02-02"}),
+        "Tuesday 2 February, 9am: not open for booking yet",
+    )
+
+
+def test_an_empty_week_says_what_to_do(page: Client) -> None:
+    assertContains(page.get(WEEK), "Set weekly hours")
+    assertContains(page.get(WEEK, {"week": "2026-12-28"}), "Week of 28 December to 3 January 2027")
+
+
+@pytest.mark.parametrize("asked", ["soon", "", "0001-01-01"])
+def test_a_week_that_is_none_is_this_one_or_not_found(page: Client, asked: str) -> None:
+    response = page.get(WEEK, {"week": asked})
+
+    assert response.status_code == (404 if asked.startswith("0") else 200)
+
+
+@pytest.mark.parametrize(
+    "address", ["/calendar/2026-02-30/", "/calendar/9999-12-31/", "/calendar/0001-01-01/"]
+)
+def test_a_day_that_is_none_is_not_found(page: Client, address: str) -> None:
+    assert page.get(address).status_code == 404
+
+
+def test_the_pages_take_few_queries(
+    page: Client,
+    doctor: Doctor,
+    place: DoctorLocation,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    other = make_location(doctor)
+    for weekday in range(7):
+        make_window(doctor, place, day_of_week=weekday)
+        make_window(doctor, other, day_of_week=weekday, start_time=time(17), end_time=time(20))
+    for count in range(10):
+        make_appointment(
+            doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + count * QUARTER
+        )
+
+    with django_assert_max_num_queries(9):
+        page.get(WEEK)
+    with django_assert_max_num_queries(10):
+        page.get(TUESDAY)
+
+
+def test_the_day_lists_times_and_who_comes(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, end_time=time(9, 30), capacity=2)
+    provider = make_provider(name="Arogya")
+    booked = make_appointment(
+        doctor, provider, place, external_appointment_id="A-77", capacity=2, token_number=1
+    )
+    outside = make_appointment(
+        doctor,
+        provider,
+        place,
+        external_appointment_id="A-78",
+        appointment_time=TUESDAY_AT_9 + timedelta(hours=8),
+    )
+    cancelled = make_appointment(doctor, provider, place, status=Appointment.Status.CANCELLED)
+
+    response = page.get(TUESDAY)
+
+    assertContains(response, "<h1>Tuesday 24 November 2026</h1>")
+    assertContains(response, 'id="at-0900"')
+    assertContains(response, "9am to 9:15am")
+    assertContains(response, "1 of 2 places free")
+    assertContains(response, "Arogya, A-77")
+    assertContains(response, "Outside your hours now")
+    for one in (booked, outside, cancelled):
+        assertContains(response, f"/appointments/{one.pk}/")
+    assertContains(response, "The patient asked")
+    assertNotContains(response, "patient-7731")
+
+
+def test_times_are_those_of_each_place(page: Client, doctor: Doctor, place: DoctorLocation) -> None:
+    dubai = make_location(doctor, name="Dubai", timezone="Asia/Dubai")
+    make_window(doctor, place, end_time=time(9, 15))
+    make_window(doctor, dubai, start_time=time(23, 45), end_time=time(0))
+    booked = make_appointment(doctor, make_provider(), dubai, appointment_time=TUESDAY_AT_9)
+
+    response = page.get(TUESDAY)
+
+    assertContains(response, "Asia/Dubai time and India Standard Time")
+    assertContains(response, "11:45pm to midnight")
+    assertContains(response, "7:30am to 7:45am")
+    assert booked.local_time.date() == date(2026, 11, 24)
+    assertContains(response, '<span class="hint">Dubai</span>', 2)
+
+
+def test_another_doctors_day_stays_his(page: Client, place: DoctorLocation) -> None:
+    other = make_doctor()
+    make_window(other)
+    make_appointment(other, make_provider(name="Arogya"))
+
+    assertNotContains(page.get(TUESDAY), "Arogya")
+    assertContains(page.get(TUESDAY), "No hours and no appointments on this day")
