@@ -1,6 +1,7 @@
 """The reference that people read, made from the OpenAPI description."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Any
 from integrations.api.problems import MEDIA_TYPE
 
 Schema = dict[str, Any]
+# How drf-spectacular writes the values of a code into its description.
+_VALUE = re.compile(r"^\* `(.*?)` - (.*)$", re.MULTILINE)
+_ORDER = ["Account", "Doctors", "Slots", "Appointments", "Events"]
 _KEY = "Authorization: Bearer $DOCPORT_KEY"
 _SAMPLE_VALUES = {
     "from": "2026-11-24",
@@ -27,6 +31,7 @@ class Field:
     kind: str
     required: bool
     text: str
+    values: list[tuple[str, str]]
     place: str = ""
 
 
@@ -64,8 +69,8 @@ class Group:
 
 
 def groups(description: Schema) -> list[Group]:
-    """Give all calls in the order of the paths, under their tags."""
-    found: dict[str, list[Operation]] = {}
+    """Give all calls under their tags, in the order in which one meets them."""
+    found: dict[str, list[Operation]] = {tag: [] for tag in _ORDER}
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
             made = _operation(description, path, method, operation)
@@ -96,7 +101,8 @@ def _parameter(description: Schema, parameter: Schema) -> Field:
         name=parameter["name"],
         kind=_kind(description, parameter["schema"]),
         required=parameter.get("required", False),
-        text=parameter.get("description", ""),
+        text=_told(parameter.get("description", "")),
+        values=_values(parameter.get("description", "")),
         place=parameter["in"],
     )
 
@@ -135,14 +141,34 @@ def _fields(description: Schema, schema: Schema, prefix: str = "") -> Iterator[F
     required = set(schema.get("required", []))
     for name, given in schema.get("properties", {}).items():
         inner = _resolved(description, given)
+        text = _text(description, inner)
         yield Field(
             name=f"{prefix}{name}",
             kind=_kind(description, given),
             required=name in required,
-            text=inner.get("description", ""),
+            text=_told(text),
+            values=_values(text),
         )
         nested, mark = _nested(description, inner)
         yield from _fields(description, nested, f"{prefix}{name}{mark}.")
+
+
+def _text(description: Schema, schema: Schema) -> str:
+    """Give what is said of a field, or of the kind that its values have."""
+    inner = [*schema.get("oneOf", []), *([schema["items"]] if "items" in schema else [])]
+    texts = [
+        schema.get("description"),
+        *(_resolved(description, one).get("description") for one in inner),
+    ]
+    return next((text for text in texts if text), "")
+
+
+def _told(text: str) -> str:
+    return _VALUE.sub("", text).strip()
+
+
+def _values(text: str) -> list[tuple[str, str]]:
+    return _VALUE.findall(text)
 
 
 def _nested(description: Schema, schema: Schema) -> tuple[Schema, str]:
@@ -160,8 +186,10 @@ def _kind(description: Schema, schema: Schema) -> str:
     if choices := schema.get("oneOf") or schema.get("anyOf"):
         kinds = [_kind(description, one) for one in choices]
         return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
+    if schema.get("enum") == [None]:
+        return "null"
     if "enum" in schema:
-        return " | ".join("null" if one is None else str(one) for one in schema["enum"])
+        return "code"
     kinds = schema.get("type", "")
     kind = " or ".join(kinds) if isinstance(kinds, list) else kinds
     if "items" in schema:

@@ -39,7 +39,7 @@ _HEADERS_OF_CODE = {
 }
 
 
-class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[misc]  # It has no types.
+class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describe the API key."""
 
     target_class = "integrations.api.authentication.ApiKeyAuthentication"
@@ -54,7 +54,7 @@ class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[misc]  # It has
         }
 
 
-class ApiSchema(AutoSchema):  # type: ignore[misc]  # It has no types.
+class ApiSchema(AutoSchema):
     """Add to each operation its scope and every error that it can answer."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:

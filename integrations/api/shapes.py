@@ -219,7 +219,7 @@ class EventOut(Out):
     subject = serializers.CharField(help_text="Such as doctor/<id>.")
     subject_version = serializers.IntegerField(help_text="Ignore one older than you have.")
     consent_id = serializers.UUIDField(allow_null=True)
-    data = EventDataOut()
+    data = EventDataOut()  # type: ignore[assignment]  # Fields are taken off the class.
 
 
 class EventsOut(Out):
@@ -275,7 +275,7 @@ class ProblemOut(Out):
     instance = serializers.CharField()
     code = serializers.ChoiceField(PROBLEM_CODES)
     request_id = serializers.CharField(help_text="Name it when you ask us.")
-    errors = ErrorOut(many=True, required=False)
+    errors = ErrorOut(many=True, required=False)  # type: ignore[assignment]  # As above.
     scope = serializers.ChoiceField(
         Scope.choices, required=False, help_text="In `scope_missing`: the one that is needed."
     )

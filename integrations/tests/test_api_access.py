@@ -45,7 +45,7 @@ def _endpoints() -> list[tuple[str, Any]]:
     ]
 
 
-def _calls() -> list[tuple[str, str, Needs]]:
+def calls() -> list[tuple[str, str, Needs]]:
     return [
         (method.upper(), f"/{path}", view.needs[method.upper()])
         for path, view in _endpoints()
@@ -72,7 +72,7 @@ def test_every_endpoint_goes_through_the_one_permission() -> None:
 
 
 def test_every_scope_and_data_class_is_ours() -> None:
-    for _, path, needs in _calls():
+    for _, path, needs in calls():
         assert needs.scope is None or needs.scope in Scope, path
         assert needs.data_class is None or needs.data_class in DataClass, path
         assert needs.scope is not None or path == "/api/v1/me"
@@ -91,14 +91,14 @@ def test_a_view_that_says_nothing_is_closed() -> None:
 
 
 def test_no_call_answers_without_a_key() -> None:
-    for method, path, _ in _calls():
+    for method, path, _ in calls():
         response = Client().generic(method, re.sub(r"<\w+:\w+>", UNKNOWN_ID, path))
 
         assert (response.status_code, response.json()["code"]) == (401, "not_authenticated"), path
 
 
 def test_no_call_answers_without_its_scope() -> None:
-    for method, path, needs in _calls():
+    for method, path, needs in calls():
         others = [scope for scope in Scope.values if scope != needs.scope]
         _, key = make_api_key(scopes=others)
         client = Client(headers={"Authorization": f"Bearer {key}"})
@@ -116,7 +116,7 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
     make_window(doctor, place)
     appointment = make_appointment(doctor, other.provider, place)
     theirs = {"doctor_id": str(doctor.pk), "appointment_id": str(appointment.pk)}
-    with_ids = [call for call in _calls() if "<" in call[1]]
+    with_ids = [call for call in calls() if "<" in call[1]]
     assert len(with_ids) >= 6
 
     for method, path, _ in with_ids:

@@ -41,7 +41,7 @@ class InsurerView(APIView):
     permission_classes = [MayCall]
     content_negotiation_class = OnlyJson
     metadata_class = None
-    schema = ApiSchema()
+    schema: ApiSchema | None = ApiSchema()
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     at: datetime
@@ -75,7 +75,7 @@ class InsurerView(APIView):
     ) -> Response:
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response["Allow"] = ", ".join(self.allowed_methods)
-        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[return-value]
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def answer(self, data: dict[str, Any], *, version: str) -> Response:
         """Answer a versioned resource, or 304 when the caller has it already."""

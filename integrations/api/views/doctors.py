@@ -93,7 +93,7 @@ class Doctors(InsurerView):
         consents = Consent.objects.filter(
             doctor=OuterRef("pk"), insurance_provider=self.provider, updated_at__gte=since
         )
-        return Q(updated_at__gte=since) | Exists(consents)
+        return Q(updated_at__gte=since) | Q(Exists(consents))
 
 
 class OneDoctor(InsurerView):

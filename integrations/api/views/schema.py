@@ -13,7 +13,8 @@ from integrations.api.views.base import InsurerView
 @cache
 def description() -> dict[str, Any]:
     """Give the OpenAPI description; it is the same for everybody."""
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    schema: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     for name, component in schema["components"]["schemas"].items():
         if name.endswith("Request"):
             component["additionalProperties"] = False

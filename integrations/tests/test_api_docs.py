@@ -1,0 +1,145 @@
+import base64
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+
+from integrations.api.problems import CODES
+from integrations.api.samples import is_from_docport
+from integrations.api.views.schema import description
+from integrations.tests.test_api_access import calls
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+BODY = b'{"test": 2432232314}'
+SIGNED: dict[str, str] = {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": "1614265330",
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+}
+NEARLY = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA="
+SENT_AT = 1614265330
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, methods in description()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_the_description_is_valid_and_made_without_a_warning() -> None:
+    GENERATOR_STATS.reset()
+    with GENERATOR_STATS.silence():
+        generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+        generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+
+    assert not GENERATOR_STATS
+    assert description()["openapi"].startswith("3.1")
+    validate_schema(description())  # type: ignore[no-untyped-call]
+
+
+def test_every_call_is_described() -> None:
+    described = {(method.upper(), path) for method, path, _ in operations()}
+
+    assert described == {
+        (method, re.sub(r"<\w+:(\w+)>", r"{\1}", path)) for method, path, _ in calls()
+    }
+
+
+def test_every_error_has_its_code_and_example() -> None:
+    for _, path, operation in operations():
+        for status, response in operation["responses"].items():
+            assert "X-Request-ID" in response["headers"], path
+            if status >= "400":
+                examples = response["content"]["application/problem+json"]["examples"]
+                assert {str(one["value"]["status"]) for one in examples.values()} == {status}
+                assert set(examples) <= set(CODES)
+        assert {"401", "403", "500"} <= set(operation["responses"])
+        assert operation["security"] == [{"ApiKey": []}]
+
+
+def test_bodies_take_no_unknown_fields() -> None:
+    schemas = description()["components"]["schemas"]
+
+    assert schemas["AppointmentRequest"]["additionalProperties"] is False
+    assert schemas["CancelRequest"]["additionalProperties"] is False
+
+
+@pytest.mark.django_db
+def test_the_description_is_open_to_all() -> None:
+    response = Client().get("/api/v1/openapi.json")
+
+    assert response.status_code == 200
+    assert response.json() == description()
+    refused = Client().post("/api/v1/openapi.json")
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.django_db
+def test_strangers_read_the_documentation_and_it_is_whole() -> None:
+    response = Client().get("/api/docs/")
+
+    assert response.status_code == 200
+    page = response.content.decode()
+    for code in CODES:
+        assert f'id="{code}"' in page
+    for _, path, operation in operations():
+        assert f'id="{operation["operationId"]}"' in page
+        assert path in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    links = re.findall(r' href="#([^"]+)"', page)
+    assert set(links) <= set(ids)
+    assert "def is_from_docport" in page
+    assert "<script>" not in page
+    assert "style=" not in page
+
+
+@pytest.mark.django_db
+def testcalls_are_tried_out_under_strict_rules_for_scripts_and_styles() -> None:
+    response = Client().get("/api/docs/try/")
+
+    assert response.status_code == 200
+    rules = response["Content-Security-Policy"]
+    assert "script-src 'self';" in rules + ";"
+    assert "style-src 'self';" in rules + ";"
+    page = response.content.decode()
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", page)
+    assert "data:" not in Client().get("/api/docs/")["Content-Security-Policy"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/docs/try/"])
+def test_the_documentation_is_only_read(path: str) -> None:
+    assert Client().post(path).status_code == 405
+
+
+def test_the_signature_check_that_we_show_works() -> None:
+    assert is_from_docport(BODY, SIGNED, SECRET, now=SENT_AT + 299)
+    two = {"webhook-signature": f"v1,AAAA {SIGNED['webhook-signature']}"}
+    assert is_from_docport(BODY, SIGNED | two, SECRET, now=SENT_AT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"body": BODY + b" "},
+        {"now": SENT_AT + 301},
+        {"now": SENT_AT - 301},
+        {"secret": "whsec_" + base64.b64encode(b"another").decode()},
+        {"headers": SIGNED | {"webhook-id": "msg_other"}},
+        {
+            "headers": SIGNED
+            | {"webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA="}
+        },
+    ],
+)
+def test_the_signature_check_that_we_show_refuses(wrong: dict[str, Any]) -> None:
+    values: dict[str, Any] = {"body": BODY, "headers": SIGNED, "secret": SECRET, "now": SENT_AT}
+
+    assert not is_from_docport(**(values | wrong))
