@@ -14,10 +14,11 @@ from django.utils.timezone import now
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from consent.tests.factories import make_consent
+from consent.actions import give
+from consent.models import ConsentEvent, DataClass
 from integrations.models import ProviderDoctorSync
 from integrations.tests.factories import make_sync
-from registry.models import User
+from registry.models import DoctorLocation, InsuranceProvider, User
 from registry.tests.factories import (
     PASSWORD,
     make_credential,
@@ -28,6 +29,7 @@ from registry.tests.factories import (
     make_user,
     make_verified_credential,
 )
+from scheduling.models import Appointment
 from scheduling.tests.factories import make_appointment, make_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -43,17 +45,19 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-RULES = {
+ALL_RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "rules": {"target-size": {"enabled": True}},
 }
+# In the dark only the colours differ.
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # At 320 px, which is 400 % zoom of 1280, a page must still not scroll sideways.
 SCREENS = [
-    (320, "light"),
-    (390, "light"),
-    (390, "dark"),
-    (1280, "light"),
-    (1280, "dark"),
+    (320, "light", None),
+    (390, "light", ALL_RULES),
+    (390, "dark", COLOURS),
+    (1280, "dark", COLOURS),
+    (1280, "light", ALL_RULES),
 ]
 
 
@@ -116,11 +120,12 @@ def faults(page: Page, url: str, *, status: int = 200) -> list[str]:
 def faults_shown(page: Page) -> list[str]:
     """List what is wrong with the page as it stands, on every screen."""
     found = []
-    for width, scheme in SCREENS:
+    for width, scheme, rules in SCREENS:
         page.set_viewport_size({"width": width, "height": 844})
         page.emulate_media(color_scheme=scheme)
         where = f"{page.url} at {width} px, {scheme}"
-        for violation in Axe().run(page, options=RULES).response["violations"]:
+        violations = Axe().run(page, options=rules).response["violations"] if rules else []
+        for violation in violations:
             nodes = [node["html"][:160] for node in violation["nodes"][:3]]
             found.append(f"{where}: {violation['id']}: {nodes}")
         if (scrolled := page.evaluate("document.documentElement.scrollWidth")) > width:
@@ -128,11 +133,12 @@ def faults_shown(page: Page) -> list[str]:
     return found
 
 
-def faults_of_all(server: LiveServer, paths: list[str], user: User | None = None) -> list[str]:
+def check(server: LiveServer, paths: list[str], user: User | None = None) -> None:
     with new_page() as page:
         if user:
             sign_in(page, server, user)
-        return [fault for path in paths for fault in faults(page, f"{server.url}{path}")]
+        found = [fault for path in paths for fault in faults(page, f"{server.url}{path}")]
+    assert not found, "\n".join(found)
 
 
 def strangers_paths() -> list[str]:
@@ -156,53 +162,110 @@ def make_busy_doctor() -> Cast:
     """Add a doctor with a full day, whom one insurer sees, one fails to reach and one does not."""
     at = now()
     doctor = make_doctor(full_name="Asha Rao")
+    user = make_user(doctor=doctor)
     place = make_location(doctor)
     make_verified_credential(doctor)
     for day in range(7):
         make_window(doctor, place, day_of_week=day)
-    first, second = make_provider(name="Arogya Health"), make_provider(name="Bharat Suraksha")
-    third = make_provider(name="Chirayu General Insurance Company of India")
-    given = {"granted_at": at - timedelta(days=1)}
-    make_consent(doctor=doctor, insurance_provider=first, **given)
-    make_consent(doctor=doctor, insurance_provider=second, **given)
+    names = ["Arogya Health", "Bharat Suraksha", "Chirayu General Insurance Company of India"]
+    seeing, failing, other = (make_provider(name=name) for name in names)
+    for provider in (seeing, failing):
+        give(
+            doctor=doctor,
+            provider=provider,
+            data_classes=DataClass.values,
+            expires_at=None,
+            language="en",
+            by=user,
+            at=at,
+        )
+    Status = ProviderDoctorSync.Status  # noqa: N806
     make_sync(
-        doctor=doctor,
-        insurance_provider=first,
-        sync_status=ProviderDoctorSync.Status.IN_STEP,
-        last_profile_sync=at,
+        doctor=doctor, insurance_provider=seeing, sync_status=Status.IN_STEP, last_profile_sync=at
     )
     make_sync(
         doctor=doctor,
-        insurance_provider=second,
-        sync_status=ProviderDoctorSync.Status.FAILING,
+        insurance_provider=failing,
+        sync_status=Status.FAILING,
         failing_since=at - timedelta(hours=2),
     )
     hour = at.replace(minute=0, second=0, microsecond=0)
     states = ["COMPLETED", "NO_SHOW", "CANCELLED", "ARRIVED", "BOOKED"]
     appointments = [
         make_appointment(
-            doctor, first, place, appointment_time=hour + timedelta(hours=later), status=state
+            doctor, seeing, place, appointment_time=hour + timedelta(hours=later), status=state
         )
         for later, state in enumerate(states, start=-2)
     ]
-    return Cast(make_user(doctor=doctor), doctors_paths(appointments[-1].pk, third.slug))
+    return Cast(
+        user,
+        [
+            *account_paths(),
+            *registry_paths(place),
+            *consent_paths(seeing, other),
+            *scheduling_paths(appointments[-1], seeing),
+        ],
+    )
 
 
-def doctors_paths(appointment_id: object, slug: str) -> list[str]:
-    names = ["docport:home", "docport:setup", "account_email", "account_change_password"]
+def account_paths() -> list[str]:
+    names = [
+        "docport:home",
+        "docport:setup",
+        "account_email",
+        "account_change_password",
+        "account_logout",
+        "account_reauthenticate",
+    ]
+    return [reverse(name) for name in names]
+
+
+def registry_paths(place: DoctorLocation) -> list[str]:
+    names = [
+        "registry:profile",
+        "registry:place_add",
+        "registry:credential_list",
+        "registry:credential_add",
+        "registry:submit",
+    ]
+    sections = ["identity", "registration", "practice", "contact"]
     return [
-        *(reverse(name) for name in [*names, "account_logout", "account_reauthenticate"]),
+        *(reverse(name) for name in names),
+        *(reverse("registry:profile_edit", args=[section]) for section in sections),
+        reverse("registry:place_edit", args=[place.pk]),
+    ]
+
+
+def consent_paths(seeing: InsuranceProvider, other: InsuranceProvider) -> list[str]:
+    step = ConsentEvent.objects.filter(consent__insurance_provider=seeing).get()
+    return [
+        reverse("consent:list"),
+        reverse("consent:detail", args=[seeing.slug]),
+        reverse("consent:detail", args=[other.slug]),
+        reverse("consent:give", args=[other.slug]),
+        reverse("consent:receipt", args=[step.pk]),
+    ]
+
+
+def scheduling_paths(appointment: Appointment, seeing: InsuranceProvider) -> list[str]:
+    return [
+        reverse("scheduling:hours"),
+        reverse("scheduling:week"),
+        reverse("scheduling:day", args=[appointment.appointment_time.date()]),
+        reverse("scheduling:appointment", args=[appointment.pk]),
+        reverse("scheduling:appointment_cancel", args=[appointment.pk]),
+        reverse("scheduling:withdraw", args=[seeing.slug]),
     ]
 
 
 def test_strangers_pages_have_no_fault(live_server: LiveServer) -> None:
-    assert faults_of_all(live_server, strangers_paths()) == []
+    check(live_server, strangers_paths())
 
 
 def test_doctors_pages_have_no_fault(live_server: LiveServer) -> None:
     cast = make_busy_doctor()
 
-    assert faults_of_all(live_server, cast.paths, cast.user) == []
+    check(live_server, cast.paths, cast.user)
 
 
 def test_pages_of_a_new_doctor_have_no_fault(live_server: LiveServer) -> None:
@@ -211,20 +274,24 @@ def test_pages_of_a_new_doctor_have_no_fault(live_server: LiveServer) -> None:
     user = make_user(doctor=doctor)
     paths = [reverse("docport:home"), reverse("docport:setup")]
 
-    assert faults_of_all(live_server, paths, user) == []
+    check(live_server, paths, user)
+
+
+def test_reference_of_the_api_has_no_fault(live_server: LiveServer) -> None:
+    check(live_server, [reverse("integrations:docs")])
 
 
 def test_page_of_an_insurers_person_has_no_fault(live_server: LiveServer) -> None:
     user = make_user(role=User.Role.INSURER)
 
-    assert faults_of_all(live_server, [reverse("docport:home")], user) == []
+    check(live_server, [reverse("docport:home")], user)
 
 
 def test_missing_page_has_no_fault(live_server: LiveServer) -> None:
     with new_page() as page:
         found = faults(page, f"{live_server.url}/nothing-here/", status=404)
 
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_refused_form_moves_to_its_summary_and_has_no_fault(live_server: LiveServer) -> None:
@@ -234,8 +301,29 @@ def test_refused_form_moves_to_its_summary_and_has_no_fault(live_server: LiveSer
         focused = page.evaluate("document.activeElement.hasAttribute('data-error-summary')")
         found = faults_shown(page)
 
-    assert found == []
+    assert not found, "\n".join(found)
     assert focused
+
+
+def test_arrow_keys_move_in_the_week_and_one_cell_is_a_tab_stop(live_server: LiveServer) -> None:
+    cast = make_busy_doctor()
+
+    with new_page() as page:
+        sign_in(page, live_server, cast.user)
+        page.goto(f"{live_server.url}{reverse('scheduling:week')}")
+        page.get_by_role("link", name="Next week").click()
+        first = page.locator("[data-grid] td a").first
+        first.focus()
+        names = [first.get_attribute("aria-label")]
+        for key in ("ArrowDown", "ArrowRight", "End", "Home", "ArrowUp"):
+            page.keyboard.press(key)
+            names.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+        stops = page.locator('[data-grid] td a[tabindex="0"]').count()
+
+    assert names[0] == names[5]
+    assert names[1] == names[4]
+    assert len(set(names)) == 4
+    assert stops == 1
 
 
 def test_faults_are_found(live_server: LiveServer) -> None:
