@@ -30,7 +30,8 @@ PRESETS = {
     "both": ("Morning and evening", [("09:00", "13:00"), ("17:00", "20:00")]),
     "closed": ("Closed", []),
 }
-_COMMANDS = ["add", "remove", "copy", "preset", "recount"]
+# Not "remove": a button of that name would hide the form's own method, which htmx calls.
+_COMMANDS = ["add", "drop", "copy", "preset", "recount"]
 _START = re.compile(r"([0-6])-(\d{1,3})-start_time")
 
 
@@ -224,7 +225,7 @@ def _read(data: QueryDict) -> Week:
 
 def _edit(week: Week, data: QueryDict) -> Week:
     """Apply the button that was pressed; a button that the page never had changes nothing."""
-    for command, change in (("add", _add), ("remove", _remove), ("copy", _copy), ("preset", _set)):
+    for command, change in (("add", _add), ("drop", _drop), ("copy", _copy), ("preset", _set)):
         found = re.fullmatch(r"([0-6])-?(\w*)", data.get(command, ""))
         if found:
             change(week, int(found[1]), found[2], data)
@@ -236,7 +237,7 @@ def _add(week: Week, day: int, _: str, __: QueryDict) -> None:
         week[day].append({"start_time": "", "end_time": ""})
 
 
-def _remove(week: Week, day: int, number: str, _: QueryDict) -> None:
+def _drop(week: Week, day: int, number: str, _: QueryDict) -> None:
     if number.isdecimal() and int(number) < len(week[day]):
         del week[day][int(number)]
 

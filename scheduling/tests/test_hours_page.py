@@ -185,8 +185,8 @@ def test_what_is_no_time_stays_as_typed(page: Client, place: DoctorLocation) -> 
     [
         ({"add": "0"}, ['name="0-1-start_time"', "9am to 1pm"], 'name="0-2-start_time"'),
         ({"add": "5"}, ['name="5-0-start_time"'], 'name="5-1-start_time"'),
-        ({"remove": "0-0"}, ["no hours"], 'name="0-0-start_time"'),
-        ({"remove": "0-7"}, ['name="0-0-start_time"'], 'name="0-1-start_time"'),
+        ({"drop": "0-0"}, ["no hours"], 'name="0-0-start_time"'),
+        ({"drop": "0-7"}, ['name="0-0-start_time"'], 'name="0-1-start_time"'),
         (
             {"copy": "0", "copy-0": ["1", "4", "x"]},
             ['name="1-0-start_time" value="09:00"', "<strong>12 hours</strong>"],
