@@ -1,0 +1,293 @@
+"""What goes to insurers and how it fares: the sync monitor first, then keys, feeds and answers."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.timezone import now
+
+from integrations.actions import endpoints, keys, push, webhooks
+from integrations.forms import ApiKeyForm, EndpointForm
+from integrations.models import (
+    ApiKey,
+    FeedEntry,
+    FeedHead,
+    IdempotencyRecord,
+    ProviderDoctorSync,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from registry.admin import ReadOnlyAdmin
+from registry.admin.base import UNPROCESSABLE, AdminRequest
+
+_DOCTOR = ("doctor__full_name", "doctor__email", "doctor__registration_number")
+_INSURER = ("insurance_provider__name", "insurance_provider__slug")
+
+
+def _worst_first(status: str, *order: str) -> Case:
+    whens = [When(**{status: value}, then=Value(place)) for place, value in enumerate(order)]
+    return Case(*whens, default=Value(len(order)))
+
+
+class _ShownOnceAdmin(ReadOnlyAdmin):
+    """Add a row whose secret stands on the answering page and nowhere else."""
+
+    form_class: type[Form]
+    button: str
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def add_view(
+        self,
+        request: AdminRequest,  # type: ignore[override]  # The site lets nobody else in.
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        form = self.form_class(request.POST if request.method == "POST" else None)
+        secret = self.issue(request, form) if form.is_valid() else None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": self.button,
+            "button": self.button,
+            "back": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+            "form": form,
+            "secret": secret,
+        }
+        name = "add" if secret is None else "shown_once"
+        status = UNPROCESSABLE if form.errors else None
+        return TemplateResponse(request, f"admin/integrations/{name}.html", context, status=status)
+
+    def issue(self, request: AdminRequest, form: Form) -> str | None:
+        """Add the row and give its secret, or put what is wrong into the form."""
+        raise NotImplementedError
+
+
+@admin.register(ProviderDoctorSync)
+class ProviderDoctorSyncAdmin(ReadOnlyAdmin):
+    """The sync monitor: what fails comes first, the longest failing on top."""
+
+    list_display = (
+        "insurance_provider",
+        "doctor",
+        "sync_status",
+        "last_error",
+        "failing_since",
+        "attempts",
+        "changes_waiting",
+        "next_attempt_at",
+        "last_profile_sync",
+        "last_availability_sync",
+    )
+    list_display_links = ("insurance_provider", "doctor")
+    list_filter = ("sync_status", "insurance_provider", "last_error")
+    list_select_related = ("insurance_provider", "doctor")
+    search_fields = (*_DOCTOR, *_INSURER)
+    ordering = (
+        _worst_first("sync_status", "FAILING", "STOPPED", "PENDING"),
+        F("failing_since").asc(nulls_last=True),
+        "-updated_at",
+    )
+    actions = ("send_again",)
+
+    @admin.display(description="Changes waiting")
+    def changes_waiting(self, sync: ProviderDoctorSync) -> int:
+        return sync.wanted - sync.sent
+
+    @admin.action(description="Send the chosen again now")
+    def send_again(self, request: AdminRequest, queryset: QuerySet[ProviderDoctorSync]) -> None:
+        for sync in queryset:
+            push.retry(sync=sync, by=request.user, at=now())
+        messages.success(request, f"{len(queryset)} will be sent again within seconds.")
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    """Events on their way; parked ones and the failing come first."""
+
+    list_display = (
+        "event_type",
+        "subject",
+        "endpoint",
+        "status",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+        "delivered_at",
+    )
+    list_filter = ("status", "endpoint__insurance_provider", "last_error")
+    list_select_related = ("endpoint", "feed_entry__event")
+    search_fields = ("=subject", "=feed_entry__event__event_id", "endpoint__url")
+    ordering = (_worst_first("status", "PARKED", "PENDING"), "-attempts", "-id")
+    actions = ("send_again",)
+
+    @admin.display(description="Event")
+    def event_type(self, delivery: WebhookDelivery) -> str:
+        return delivery.feed_entry.event.type
+
+    @admin.action(description="Send the chosen again now")
+    def send_again(self, request: AdminRequest, queryset: QuerySet[WebhookDelivery]) -> None:
+        sent = sum(_resend(request, delivery) for delivery in queryset)
+        messages.success(request, f"{sent} will be sent again within seconds.")
+        if over := len(queryset) - sent:
+            messages.info(request, f"{over} had arrived or may not be sent any more.")
+
+
+def _resend(request: AdminRequest, delivery: WebhookDelivery) -> bool:
+    try:
+        webhooks.retry(delivery=delivery, by=request.user, at=now())
+    except webhooks.NothingToRetry:
+        return False
+    return True
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(ReadOnlyAdmin):
+    """Each try of each delivery."""
+
+    list_display = ("started_at", "delivery", "number", "status_code", "error", "duration_ms")
+    list_filter = ("status_code", "error")
+    list_select_related = ("delivery",)
+    search_fields = ("=delivery__id", "=delivery__subject")
+    ordering = ("-id",)
+
+
+def _deliveries(status: str) -> Coalesce:
+    of_endpoint = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), status=status)
+    counted = of_endpoint.order_by().values("endpoint").annotate(count=Count("pk"))
+    return Coalesce(Subquery(counted.values("count")), 0)
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(_ShownOnceAdmin):
+    """Where insurers want their events; secrets are never shown again."""
+
+    list_display = ("url", "insurance_provider", "status", "disabled_reason", "waiting", "parked")
+    list_filter = ("status", "insurance_provider")
+    list_select_related = ("insurance_provider",)
+    search_fields = ("url", *_INSURER)
+    exclude = ("secret", "previous_secret")
+    ordering = ("insurance_provider__name", "created_at")
+    actions = ("enable_chosen",)
+    form_class = EndpointForm
+    button = "Add an endpoint"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        counted = {name.lower(): _deliveries(name) for name in ("PENDING", "PARKED")}
+        return super().get_queryset(request).annotate(**counted)
+
+    @admin.display(description="Waiting")
+    def waiting(self, endpoint: Any) -> int:
+        return int(endpoint.pending)
+
+    @admin.display(description="Parked")
+    def parked(self, endpoint: Any) -> int:
+        return int(endpoint.parked)
+
+    def issue(self, request: AdminRequest, form: Form) -> str | None:
+        try:
+            endpoint = endpoints.add(**form.cleaned_data, by=request.user, at=now())
+        except endpoints.TargetRefused:
+            form.add_error("url", "DocPort cannot send to this address.")
+            return None
+        return str(endpoint.secret)
+
+    @admin.action(description="Enable the chosen")
+    def enable_chosen(self, request: AdminRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        for endpoint in queryset:
+            endpoints.enable(endpoint=endpoint, by=request.user, at=now())
+        messages.success(request, f"{len(queryset)} enabled. What was waiting is sent now.")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(_ShownOnceAdmin):
+    """Insurers' keys: a new one is shown once, any can be closed at once."""
+
+    list_display = (
+        "name",
+        "insurance_provider",
+        "last_four",
+        "is_test",
+        "expires_at",
+        "revoked_at",
+        "last_used_on",
+        "last_used_ip",
+    )
+    list_filter = ("is_test", "insurance_provider")
+    list_select_related = ("insurance_provider",)
+    search_fields = ("name", "=last_four", *_INSURER)
+    exclude = ("sha256",)
+    ordering = (F("revoked_at").asc(nulls_first=True), "-created_at")
+    actions = ("revoke_chosen",)
+    form_class = ApiKeyForm
+    button = "Issue a key"
+
+    def issue(self, request: AdminRequest, form: Form) -> str | None:
+        chosen, at = form.cleaned_data, now()
+        try:
+            _, key = keys.issue(
+                provider=chosen["provider"],
+                name=chosen["name"],
+                scopes=chosen["scopes"],
+                expires_at=at + timedelta(days=chosen["days"]),
+                is_test=chosen["provider"].sees_sandbox,
+                by=request.user,
+                at=at,
+            )
+        except keys.TooManyKeys:
+            form.add_error("provider", "This insurer has two live keys. Revoke one first.")
+            return None
+        return key
+
+    @admin.action(description="Revoke the chosen at once")
+    def revoke_chosen(self, request: AdminRequest, queryset: QuerySet[ApiKey]) -> None:
+        revoked = sum(_revoke(request, key) for key in queryset)
+        messages.success(request, f"{revoked} revoked. They open nothing any more.")
+
+
+def _revoke(request: AdminRequest, key: ApiKey) -> bool:
+    try:
+        keys.revoke(key=key, by=request.user, at=now())
+    except keys.AlreadyRevoked:
+        return False
+    return True
+
+
+@admin.register(FeedEntry)
+class FeedEntryAdmin(ReadOnlyAdmin):
+    """Every insurer's feed, newest first."""
+
+    list_display = ("insurance_provider", "feed_seq", "event", "created_at")
+    list_filter = ("insurance_provider", "event__type")
+    list_select_related = ("insurance_provider", "event")
+    search_fields = ("=event__subject", "=event__event_id")
+    ordering = ("-id",)
+
+
+@admin.register(FeedHead)
+class FeedHeadAdmin(ReadOnlyAdmin):
+    """How far each feed has come."""
+
+    list_display = ("insurance_provider", "head")
+    list_select_related = ("insurance_provider",)
+    ordering = ("insurance_provider__name",)
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(ReadOnlyAdmin):
+    """Kept answers; their bodies can hold what concerns patients, so they are not shown."""
+
+    list_display = ("created_at", "insurance_provider", "method", "route", "status_code")
+    list_filter = ("insurance_provider", "method", "status_code")
+    list_select_related = ("insurance_provider",)
+    search_fields = ("=key",)
+    exclude = ("body", "fingerprint")
+    ordering = ("-id",)
