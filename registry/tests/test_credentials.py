@@ -330,7 +330,7 @@ def test_a_doctor_opens_their_own_certificate(
     assert response["Content-Disposition"].startswith("inline; filename")
     assert response["Cache-Control"] == "private, no-store"
     assert response["X-Content-Type-Options"] == "nosniff"
-    assert "script-src 'self'" in response["Content-Security-Policy"]
+    assert "default-src 'none'" in response["Content-Security-Policy"]
 
 
 def test_another_doctors_certificate_is_not_found(client: Client) -> None:
