@@ -1,9 +1,9 @@
 import re
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -11,7 +11,12 @@ from pytest_django import Settings
 from registry.models import AuditLog, Doctor, User
 from registry.tests.factories import PASSWORD, make_doctor, make_user
 
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse
+
 pytestmark = pytest.mark.django_db
+
+Response: TypeAlias = "_MonkeyPatchedWSGIResponse"
 
 EMAIL = "asha.rao@example.org"
 NEW_PASSWORD = "a quite different phrase"
@@ -29,11 +34,11 @@ def _fresh_limits(settings: Settings, request: pytest.FixtureRequest) -> None:
     }
 
 
-def sign_up(client: Client, email: str = EMAIL, password: str = PASSWORD) -> HttpResponse:
+def sign_up(client: Client, email: str = EMAIL, password: str = PASSWORD) -> Response:
     return client.post(reverse("account_signup"), {"email": email, "password1": password})
 
 
-def sign_in(client: Client, email: str, password: str = PASSWORD) -> HttpResponse:
+def sign_in(client: Client, email: str, password: str = PASSWORD) -> Response:
     return client.post(reverse("account_login"), {"login": email, "password": password})
 
 
