@@ -159,22 +159,21 @@ def questions(draw: st.DrawFn) -> tuple[Schedule, datetime, datetime, datetime]:
         buffer_minutes=st.sampled_from([0, 0, 5, 13]),
         capacity=st.integers(1, 3),
     )
-    # Times that a night or a clock change is near come up as often as all others.
-    at_a_time = st.builds(
-        lambda minute: time(*divmod(minute, 60)),
-        st.sampled_from([0, 15, 30, 60, 75, 120, 150, 180, 240, 540, 1380]) | odd_minutes,
-    )
+    # Around a clock change, which comes at night, more often than elsewhere.
+    starts = st.sampled_from([0, 0, 15, 30, 60, 75, 120, 540, 1320]) | odd_minutes
+    lasts = st.sampled_from([240, 300, 360, 225]) | st.integers(15, 1439)
     windows: list[Window] = []
-    for weekday in draw(st.lists(st.integers(0, 6), max_size=5)):
+    for day in draw(st.lists(st.sampled_from([0, 0, 0, -1, 1]), min_size=1, max_size=5)):
+        start = draw(starts)
         window = Window(
-            (middle.weekday() + weekday % 3 - 1) % 7,
-            draw(at_a_time),
-            draw(at_a_time),
-            middle + draw(st.sampled_from([-100, -1, 0, 1])) * DAY,
+            (middle.weekday() + day) % 7,
+            time(*divmod(start, 60)),
+            time(*divmod((start + draw(lasts)) % (24 * 60), 60)),
+            middle + draw(st.sampled_from([-100, -100, -1, 0, 1])) * DAY,
             middle + draw(st.integers(2, 4)) * DAY if draw(st.booleans()) else None,
             draw(terms),
         )
-        if window.start != window.end and not any(share_time(window, other) for other in windows):
+        if not any(share_time(window, other) for other in windows):
             windows.append(window)
 
     def around(build: object, lasts: int) -> st.SearchStrategy[list[object]]:
@@ -200,9 +199,13 @@ def questions(draw: st.DrawFn) -> tuple[Schedule, datetime, datetime, datetime]:
             for one in draw(around(tuple, 240))
         ),
     )
-    starts_at = noon + draw(st.integers(-36 * 60, 12 * 60)) * MINUTE
+    # Mostly all of the day on which the clocks change; else any minutes near it.
+    day_before = st.sampled_from([-36 * 60, -30 * 60, -24 * 60])
+    starts_at = noon + draw(day_before | day_before | odd_minutes) * MINUTE
+    two_days = st.sampled_from([36 * 60, 48 * 60])
+    lasts_for = draw(two_days | two_days | st.integers(1, 40 * 60))
     at = draw(st.sampled_from([noon - 5 * DAY, noon - 60 * DAY, starts_at, noon + 7 * MINUTE]))
-    return schedule, starts_at, starts_at + draw(st.integers(1, 40 * 60)) * MINUTE, at
+    return schedule, starts_at, starts_at + lasts_for * MINUTE, at
 
 
 def share_time(one: Window, other: Window) -> bool:
@@ -217,7 +220,7 @@ def share_time(one: Window, other: Window) -> bool:
     return bool(wall_minutes(one) & wall_minutes(other))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(questions())
 def test_slots_are_what_looking_at_every_minute_finds(
     question: tuple[Schedule, datetime, datetime, datetime],
