@@ -196,3 +196,30 @@ def test_createsuperuser_refuses_an_email_twice() -> None:
 
     with pytest.raises(CommandError, match="already"):
         call_command("createsuperuser", "--noinput", email="root@example.org", stdout=StringIO())
+
+
+def test_the_look_of_the_pages_is_kept_and_recorded() -> None:
+    user = make_user()
+
+    actions.set_theme(user=user, theme="dark", at=NOW)
+
+    user.refresh_from_db()
+    assert user.theme == "dark"
+    assert recorded(user) == ["user.theme_set"]
+
+
+def test_the_same_look_again_leaves_no_trace() -> None:
+    user = make_user(theme="dark")
+
+    actions.set_theme(user=user, theme="dark", at=NOW)
+
+    assert recorded(user) == []
+
+
+def test_a_look_that_does_not_exist_changes_nothing() -> None:
+    user = make_user()
+
+    with pytest.raises(ValueError, match="pink"):
+        actions.set_theme(user=user, theme="pink", at=NOW)
+
+    assert recorded(user) == []
