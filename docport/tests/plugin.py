@@ -6,6 +6,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -30,7 +31,8 @@ def _quick_settings() -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
-    settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}"
+    # Rate limits of one run must not reach the next.
+    settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}-{uuid4().hex}"
 
 
 @pytest.fixture(autouse=True)
