@@ -1,4 +1,4 @@
-"""Send what is due, several at once, until nothing is left; shared by webhooks and push.
+"""Send what is due, many at once, until nothing is left.
 
 Only the calling thread speaks to the database. The threads of the pool speak to insurers, with
 no transaction open anywhere.
@@ -6,9 +6,10 @@ no transaction open anywhere.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-WIDTH = 16
+WIDTH = 16  # Sends under way at once, for each line.
 MOST_AT_ONCE = 4  # For one insurer, over all workers, so that a slow one cannot take them all.
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -16,32 +17,39 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 
-def drain(
-    *,
-    lease: Callable[[int], Sequence[Job]],
-    send: Callable[[Job], Outcome],
-    mark: Callable[[Outcome], None],
-) -> int:
+@dataclass(frozen=True)
+class Line(Generic[Job, Outcome]):
+    """One kind of sending, in its three steps."""
+
+    # Gives at most so many jobs, which nobody else takes meanwhile.
+    lease: Callable[[int], Sequence[Job]]
+    # Runs in a thread and returns whatever happens.
+    send: Callable[[Job], Outcome]
+    # Notes what came of a send.
+    mark: Callable[[Outcome], None]
+
+
+def drain(*lines: Line[Any, Any], look_first: Callable[[], int] = lambda: 0) -> int:
     """Keep sends going until nothing is due and nothing is under way; tell how many there were.
 
-    While a slow send is under way it looks again for others, so that it holds up none of them.
+    While a slow send is under way it looks again and again for others, of all lines, so that one
+    insurer that does not answer holds up nobody, even where this is the only worker.
 
     Args:
-        lease: gives at most so many jobs, which nobody else takes meanwhile.
-        send: runs in a thread and returns whatever happens.
-        mark: notes what came of a send.
+        look_first: makes work for the lines and tells how much; runs before each look.
     """
     handled = 0
-    under_way: set[Future[Outcome]] = set()
-    with ThreadPoolExecutor(WIDTH, thread_name_prefix="send") as pool:
+    under_way: dict[Future[Any], Line[Any, Any]] = {}
+    with ThreadPoolExecutor(WIDTH * len(lines), thread_name_prefix="send") as pool:
         while True:
-            if (room := WIDTH - len(under_way)) > 0:
-                under_way |= {pool.submit(send, job) for job in lease(room)}
-            if not under_way:
+            made = look_first()
+            for line in lines:
+                room = WIDTH - sum(busy is line for busy in under_way.values())
+                jobs = line.lease(room) if room else []
+                under_way.update({pool.submit(line.send, job): line for job in jobs})
+            if not under_way and not made:
                 return handled
-            done, under_way = wait(
-                under_way, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED
-            )
+            done, _ = wait(under_way, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
-                mark(future.result())
+                under_way.pop(future).mark(future.result())
             handled += len(done)

@@ -20,7 +20,7 @@ from requests import Session
 
 from consent.models import Consent, visible_doctors
 from integrations import outgoing, representations
-from integrations.actions.drain import MOST_AT_ONCE, drain
+from integrations.actions.drain import MOST_AT_ONCE, Line
 from integrations.actions.webhooks import secrets_in_force
 from integrations.connectors.docport_json import client
 from integrations.connectors.docport_json.mapping import canonical, state_headers
@@ -111,14 +111,13 @@ class Outcome:
     retry_after: timedelta | None = None
 
 
-def push_due(*, clock: Callable[[], datetime]) -> int:
-    """Bring every pair that is due in step; tell how many attempts were made."""
-    with outgoing.new_session() as session:
-        return drain(
-            lease=lambda room: prepare(lease(room=room, at=clock()), at=clock()),
-            send=lambda job: attempt(job, session=session, clock=clock),
-            mark=lambda outcome: mark(outcome=outcome),
-        )
+def line(session: Session, clock: Callable[[], datetime]) -> Line[Job, Outcome]:
+    """Give the three steps of bringing a pair in step."""
+    return Line(
+        lease=lambda room: prepare(lease(room=room, at=clock()), at=clock()),
+        send=lambda job: attempt(job, session=session, clock=clock),
+        mark=lambda outcome: mark(outcome=outcome),
+    )
 
 
 @transaction.atomic(durable=True)

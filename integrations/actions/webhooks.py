@@ -17,7 +17,7 @@ from django.db.models import F
 from requests import Session
 
 from integrations import outgoing, representations
-from integrations.actions.drain import MOST_AT_ONCE, drain
+from integrations.actions.drain import MOST_AT_ONCE, Line
 from integrations.actions.recipients import Consents, needs_consent_now
 from integrations.connectors.webhooks import client, mapping
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -95,14 +95,13 @@ class Outcome:
     retry_after: timedelta | None = None
 
 
-def send_due(*, clock: Callable[[], datetime]) -> int:
-    """Send every delivery that is due; tell how many attempts were made."""
-    with outgoing.new_session() as session:
-        return drain(
-            lease=lambda room: lease(room=room, at=clock()),
-            send=lambda job: attempt(job, session=session, clock=clock),
-            mark=lambda outcome: mark(outcome=outcome),
-        )
+def line(session: Session, clock: Callable[[], datetime]) -> Line[Job, Outcome]:
+    """Give the three steps of sending a webhook."""
+    return Line(
+        lease=lambda room: lease(room=room, at=clock()),
+        send=lambda job: attempt(job, session=session, clock=clock),
+        mark=lambda outcome: mark(outcome=outcome),
+    )
 
 
 @transaction.atomic(durable=True)

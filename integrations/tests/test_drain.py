@@ -1,6 +1,7 @@
 import threading
+from typing import Any
 
-from integrations.actions.drain import WIDTH, drain
+from integrations.actions.drain import WIDTH, Line, drain
 
 
 def test_no_more_than_fits_is_asked_for_and_all_are_marked() -> None:
@@ -25,8 +26,41 @@ def test_no_more_than_fits_is_asked_for_and_all_are_marked() -> None:
             under_way -= 1
         return job
 
-    assert drain(lease=lease, send=send, mark=marked.append) == WIDTH * 3
+    assert drain(Line(lease, send, marked.append)) == WIDTH * 3
 
     assert sorted(marked) == list(range(WIDTH * 3))
     assert most == WIDTH
     assert min(rooms) > 0
+
+
+def test_work_that_makes_nothing_to_send_is_done_to_its_end() -> None:
+    batches = [500, 500, 0]
+    nothing: Line[int, int] = Line(lambda _: [], int, lambda _: None)
+
+    assert drain(nothing, look_first=lambda: batches.pop(0)) == 0
+
+    assert batches == []
+
+
+def test_a_line_that_hangs_holds_up_neither_the_other_nor_new_work() -> None:
+    hangs = threading.Event()
+    slow, quick = ["slow"], list(range(WIDTH))
+    marked: list[int] = []
+
+    def take(waiting: list[Any], room: int) -> list[Any]:
+        taken, waiting[:] = waiting[:room], waiting[room:]
+        return taken
+
+    def note(job: int) -> None:
+        marked.append(job)
+        if len(marked) == WIDTH:
+            quick.append(WIDTH)
+        elif len(marked) > WIDTH:
+            hangs.set()
+
+    hanging = Line(lambda room: take(slow, room), lambda _: hangs.wait(10), lambda _: None)
+    going = Line(lambda room: take(quick, room), int, note)
+
+    assert drain(hanging, going) == WIDTH + 2
+
+    assert marked[-1] == WIDTH

@@ -12,7 +12,9 @@ from standardwebhooks import Webhook
 
 from consent.models import Consent, DataClass
 from consent.tests.factories import make_consent
+from integrations import outgoing
 from integrations.actions import push
+from integrations.actions.drain import drain
 from integrations.connectors.docport_json import client
 from integrations.models import ProviderDoctorSync, WebhookEndpoint
 from integrations.tests.factories import SECRET, make_endpoint, make_sync
@@ -57,6 +59,11 @@ def clock() -> Clock:
     return Clock()
 
 
+def push_due(clock: Clock) -> int:
+    with outgoing.new_session() as session:
+        return drain(push.line(session, clock))
+
+
 def withdraw(doctor: Doctor) -> None:
     Consent.objects.filter(doctor=doctor).update(
         consent_status="REVOKED", revoked_at=NOW, erase_by=NOW + timedelta(days=30)
@@ -70,7 +77,7 @@ def test_the_whole_state_arrives_signed(
     sync = make_sync(insurance_provider=provider)
     make_location(sync.doctor)
 
-    assert push.push_due(clock=clock) == 1
+    assert push_due(clock) == 1
 
     profile, hours = partner.heard
     path = f"/api/doctors/{sync.doctor_id}"
@@ -91,7 +98,7 @@ def test_the_whole_state_arrives_signed(
     assert (sync.sync_status, sync.sent, sync.attempts) == (Status.IN_STEP, 1, 0)
     assert sync.last_profile_sync == sync.last_availability_sync == NOW
     assert (sync.version_sent, sync.lease_until) == (sync.doctor.version, None)
-    assert push.push_due(clock=clock) == 0
+    assert push_due(clock) == 0
 
 
 @pytest.mark.django_db
@@ -101,7 +108,7 @@ def test_what_is_not_shared_is_not_sent(
     consent = make_consent(insurance_provider=provider, data_classes=[DataClass.CREDENTIALS])
     make_sync(insurance_provider=provider, doctor=consent.doctor)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     profile, hours = partner.heard
     assert "full_name" not in profile.json
@@ -113,10 +120,10 @@ def test_an_unchanged_state_is_not_sent_again(
     partner: Partner, provider: InsuranceProvider, clock: Clock
 ) -> None:
     sync = make_sync(insurance_provider=provider)
-    push.push_due(clock=clock)
+    push_due(clock)
     ProviderDoctorSync.objects.update(wanted=2, sync_status=Status.PENDING)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     assert len(partner.heard) == 2
     sync.refresh_from_db()
@@ -130,7 +137,7 @@ def test_ten_edits_become_one_send_of_the_newest_state(
     sync = make_sync(insurance_provider=provider, wanted=10)
     Doctor.objects.filter(pk=sync.doctor_id).update(full_name="Newest", version=11)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     assert partner.heard[0].json["full_name"] == "Newest"
     assert len(partner.heard) == 2
@@ -151,7 +158,7 @@ def test_an_edit_during_a_send_is_not_lost(
 
     sync.refresh_from_db()
     assert (sync.sync_status, sync.sent) == (Status.PENDING, 1)
-    push.push_due(clock=clock)
+    push_due(clock)
     assert partner.heard[0].json["full_name"] == "Newest"
 
 
@@ -163,7 +170,7 @@ def test_newer_is_held_is_as_good_as_taken(
     partner.answer = lambda _: Reply(newer_is_held)
     sync = make_sync(insurance_provider=provider)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     sync.refresh_from_db()
     assert sync.sync_status == Status.IN_STEP
@@ -177,7 +184,7 @@ def test_failures_are_tried_again_for_ever_and_ever_later(
     sync = make_sync(insurance_provider=provider)
 
     for number in range(8):
-        assert push.push_due(clock=clock) == 1
+        assert push_due(clock) == 1
         sync.refresh_from_db()
         planned = push.WAITS[min(number, len(push.WAITS) - 1)]
         assert planned <= sync.next_attempt_at - clock.at <= planned * 1.2
@@ -186,7 +193,7 @@ def test_failures_are_tried_again_for_ever_and_ever_later(
     assert (sync.sync_status, sync.last_error) == (Status.FAILING, "http_503")
     assert (sync.failing_since, sync.attempts) == (NOW, 8)
     partner.answer = lambda _: Reply()
-    push.push_due(clock=clock)
+    push_due(clock)
     sync.refresh_from_db()
     assert (sync.sync_status, sync.failing_since, sync.last_error) == (Status.IN_STEP, None, "")
 
@@ -198,7 +205,7 @@ def test_half_a_send_is_a_failure(
     partner.answer = lambda heard: Reply(400 if heard.path.endswith("/availability") else 204)
     sync = make_sync(insurance_provider=provider)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     sync.refresh_from_db()
     assert (sync.sync_status, sync.last_error, sync.sent) == (Status.FAILING, "http_400", 0)
@@ -212,7 +219,7 @@ def test_retry_after_is_honoured(
     partner.answer = lambda _: Reply(429, {"Retry-After": "3600"})
     sync = make_sync(insurance_provider=provider)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     sync.refresh_from_db()
     assert sync.next_attempt_at == NOW + timedelta(hours=1)
@@ -225,16 +232,16 @@ def test_410_stops_until_somebody_asks_again(
     admin = make_admin()
     partner.answer = lambda _: Reply(410)
     sync = make_sync(insurance_provider=provider)
-    push.push_due(clock=clock)
+    push_due(clock)
     clock.at += timedelta(days=1)
 
-    assert push.push_due(clock=clock) == 0
+    assert push_due(clock) == 0
     sync.refresh_from_db()
     assert (sync.sync_status, sync.last_error) == (Status.STOPPED, "http_410")
     partner.answer = lambda _: Reply()
     push.retry(sync=sync, by=admin, at=clock.at)
 
-    assert push.push_due(clock=clock) == 1
+    assert push_due(clock) == 1
     sync.refresh_from_db()
     assert sync.sync_status == Status.IN_STEP
     line = AuditLog.objects.get(entity_id=sync.pk)
@@ -250,9 +257,9 @@ def test_a_withdrawn_doctor_is_erased_once(
     withdraw(sync.doctor)
     partner.answer = lambda _: Reply(answer)
 
-    push.push_due(clock=clock)
+    push_due(clock)
     ProviderDoctorSync.objects.update(wanted=2, sync_status=Status.PENDING)
-    push.push_due(clock=clock)
+    push_due(clock)
 
     (heard,) = partner.heard
     assert (heard.method, heard.path) == ("DELETE", f"/api/doctors/{sync.doctor_id}")
@@ -270,13 +277,13 @@ def test_a_doctor_who_comes_back_is_sent_again(
     partner: Partner, provider: InsuranceProvider, clock: Clock
 ) -> None:
     sync = make_sync(insurance_provider=provider)
-    push.push_due(clock=clock)
+    push_due(clock)
     withdraw(sync.doctor)
     ProviderDoctorSync.objects.update(wanted=2, sync_status=Status.PENDING)
-    push.push_due(clock=clock)
+    push_due(clock)
     Consent.objects.update(consent_status="ACTIVE", revoked_at=None, erase_by=None)
     ProviderDoctorSync.objects.update(wanted=3, sync_status=Status.PENDING)
-    push.push_due(clock=clock)
+    push_due(clock)
 
     methods = [heard.method for heard in partner.heard]
     assert methods == ["PUT", "PUT", "DELETE", "PUT", "PUT"]
@@ -302,7 +309,7 @@ def test_the_reason_for_erasing_is_told(
     else:
         Consent.objects.all().delete()
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     (heard,) = partner.heard
     assert (heard.method, heard.json["reason"]) == ("DELETE", reason)
@@ -316,7 +323,7 @@ def test_without_a_secret_nothing_leaves_unsigned(
     WebhookEndpoint.objects.all().delete()
     sync = make_sync(insurance_provider=provider)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     sync.refresh_from_db()
     assert (sync.sync_status, sync.last_error) == (Status.FAILING, "no_signing_secret")
@@ -330,7 +337,7 @@ def test_an_insurer_that_lost_its_address_is_left_alone(
     make_sync(insurance_provider=provider)
     InsuranceProvider.objects.update(api_base_url="")
 
-    assert push.push_due(clock=clock) == 0
+    assert push_due(clock) == 0
 
 
 @pytest.mark.django_db
@@ -340,9 +347,9 @@ def test_what_a_killed_worker_held_is_sent_when_its_lease_ends(
     sync = make_sync(insurance_provider=provider)
     (held,) = push.prepare(push.lease(room=5, at=NOW), at=NOW)
 
-    assert push.push_due(clock=clock) == 0
+    assert push_due(clock) == 0
     clock.at += push.LEASE
-    assert push.push_due(clock=clock) == 1
+    assert push_due(clock) == 1
     push.mark(outcome=push.Outcome(held, clock.at, None, "timeout"))
 
     sync.refresh_from_db()
@@ -360,7 +367,7 @@ def test_a_bug_in_sending_is_a_failed_attempt(
 
     monkeypatch.setattr(client, "put_doctor", break_down)
 
-    push.push_due(clock=clock)
+    push_due(clock)
 
     sync.refresh_from_db()
     assert (sync.sync_status, sync.last_error) == (Status.FAILING, "internal_error")
@@ -391,7 +398,7 @@ def test_several_workers_send_each_state_once(
 
     def work() -> None:
         try:
-            push.push_due(clock=clock)
+            push_due(clock)
         finally:
             connection.close()
 

@@ -1,10 +1,12 @@
+import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from celery import Task
+from django.db import connection
 from django.utils.timezone import now
-from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 from consent.models import Consent
@@ -12,7 +14,7 @@ from consent.tests.factories import make_consent
 from integrations import tasks
 from integrations.models import ProviderDoctorSync, WebhookDelivery
 from integrations.tests.factories import make_endpoint, make_event
-from integrations.tests.partner import Partner, running_partner
+from integrations.tests.partner import Heard, Partner, Reply, running_partner
 from registry.tests.factories import make_provider
 
 pytestmark = pytest.mark.django_db
@@ -22,14 +24,6 @@ pytestmark = pytest.mark.django_db
 def _loopback(settings: Settings) -> None:
     settings.LOOPBACK_TARGETS = True
     settings.BASE_URL = "https://docport.example"
-
-
-@pytest.fixture(autouse=True)
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    names: list[str] = []
-    for task in (tasks.send_webhooks, tasks.push_doctors):
-        monkeypatch.setattr(task, "apply_async", lambda *, of=task.name, **_: names.append(of))
-    return names
 
 
 @pytest.fixture
@@ -45,40 +39,57 @@ def consent(partner: Partner) -> Consent:
     return make_consent(insurance_provider=provider, granted_at=now() - timedelta(days=1))
 
 
-def test_a_sweep_brings_a_change_all_the_way(partner: Partner, consent: Consent) -> None:
+@pytest.mark.parametrize("task", [tasks.sequence_events, tasks.sweep])
+def test_a_change_goes_all_the_way(
+    partner: Partner, consent: Consent, task: "Task[[], int]"
+) -> None:
     make_event(doctor=consent.doctor, occurred_at=now())
 
-    # One event, one webhook, one doctor pushed.
-    assert tasks.sweep() == 3
+    # One webhook, one doctor pushed.
+    assert task() == 2
 
     doctor = f"/api/doctors/{consent.doctor_id}"
-    paths = [heard.path for heard in partner.heard]
-    assert paths == ["/hooks", doctor, f"{doctor}/availability"]
+    paths = {heard.path for heard in partner.heard}
+    assert paths == {"/hooks", doctor, f"{doctor}/availability"}
     assert WebhookDelivery.objects.get().status == WebhookDelivery.Status.DELIVERED
     assert ProviderDoctorSync.objects.get().sync_status == ProviderDoctorSync.Status.IN_STEP
-    assert tasks.sweep() == 0
+    assert task() == 0
 
 
-def test_the_sequencer_wakes_the_senders_and_only_when_there_is_something(
-    consent: Consent, woken: list[str]
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_insurer_does_not_hold_up_even_the_only_worker(
+    partner: Partner, consent: Consent
 ) -> None:
-    assert tasks.sequence_events() == 0
-    assert woken == []
+    silent = make_provider(api_base_url=f"{partner.url}/silent")
+    make_endpoint(insurance_provider=silent, url=f"{partner.url}/silent")
+    make_consent(
+        doctor=consent.doctor, insurance_provider=silent, granted_at=now() - timedelta(days=1)
+    )
+    later_event_arrived, hooks = threading.Event(), []
+
+    def answer(heard: Heard) -> Reply:
+        if heard.path.startswith("/silent"):
+            assert later_event_arrived.wait(10)
+        elif heard.path == "/hooks":
+            hooks.append(heard)
+            if len(hooks) > 1:
+                later_event_arrived.set()
+        return Reply()
+
+    partner.answer = answer
+    make_event(doctor=consent.doctor, occurred_at=now())
+    worker = threading.Thread(target=work)
+    worker.start()
+    while not hooks:
+        time.sleep(0.01)
     make_event(doctor=consent.doctor, occurred_at=now())
 
-    assert tasks.sequence_events() == 1
+    assert later_event_arrived.wait(5)
+    worker.join()
 
-    assert woken == ["integrations.tasks.send_webhooks", "integrations.tasks.push_doctors"]
 
-
-def test_a_broker_that_is_away_stops_nothing(
-    consent: Consent, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(**_: Any) -> None:
-        raise OperationalError
-
-    monkeypatch.setattr(tasks.send_webhooks, "apply_async", fail)
-    make_event(doctor=consent.doctor, occurred_at=now())
-
-    assert tasks.sequence_events() == 1
-    assert WebhookDelivery.objects.count() == 1
+def work() -> None:
+    try:
+        tasks.sequence_events()
+    finally:
+        connection.close()

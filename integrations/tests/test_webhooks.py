@@ -14,7 +14,8 @@ from standardwebhooks import Webhook
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from integrations import outgoing
-from integrations.actions import drain, webhooks
+from integrations.actions import webhooks
+from integrations.actions.drain import MOST_AT_ONCE, drain
 from integrations.connectors.webhooks import client
 from integrations.connectors.webhooks.mapping import new_secret
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -65,6 +66,11 @@ def clock() -> Clock:
     return Clock()
 
 
+def send_due(clock: Clock) -> int:
+    with outgoing.new_session() as session:
+        return drain(webhooks.line(session, clock))
+
+
 def signed_by_the_standard(heard: Heard, secret: str) -> str:
     signed_at = datetime.fromtimestamp(int(heard.headers["webhook-timestamp"]), UTC)
     return Webhook(secret).sign(heard.headers["webhook-id"], signed_at, heard.body.decode())
@@ -91,7 +97,7 @@ def a_doctor_of(endpoint: WebhookEndpoint) -> Doctor:
 
 @pytest.mark.django_db
 def test_nothing_due_is_nothing_to_do(clock: Clock) -> None:
-    assert webhooks.send_due(clock=clock) == 0
+    assert send_due(clock) == 0
 
 
 @pytest.mark.django_db
@@ -100,7 +106,7 @@ def test_an_event_arrives_signed_and_is_marked(
 ) -> None:
     delivery = make_delivery(endpoint=endpoint)
 
-    assert webhooks.send_due(clock=clock) == 1
+    assert send_due(clock) == 1
 
     (heard,) = partner.heard
     entry = delivery.feed_entry
@@ -115,7 +121,7 @@ def test_an_event_arrives_signed_and_is_marked(
     assert delivery.delivered_at == clock.at
     attempt = WebhookAttempt.objects.get(delivery=delivery)
     assert (attempt.number, attempt.status_code, attempt.error) == (1, 204, "")
-    assert webhooks.send_due(clock=clock) == 0
+    assert send_due(clock) == 0
 
 
 @pytest.mark.django_db
@@ -126,10 +132,10 @@ def test_while_a_secret_changes_both_sign(
     endpoint.previous_secret_until = clock.at + timedelta(minutes=1)
     endpoint.save()
     make_delivery(endpoint=endpoint)
-    webhooks.send_due(clock=clock)
+    send_due(clock)
     clock.at += timedelta(minutes=1)
     make_delivery(endpoint=endpoint)
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     during, after = partner.heard
     assert during.headers["webhook-signature"].split(" ") == [
@@ -148,7 +154,7 @@ def test_failures_follow_the_schedule_and_then_the_delivery_is_parked(
     waits = []
 
     for _ in range(10):
-        assert webhooks.send_due(clock=clock) == 1
+        assert send_due(clock) == 1
         delivery.refresh_from_db()
         waits.append(delivery.next_attempt_at - clock.at)
         clock.at = delivery.next_attempt_at
@@ -158,7 +164,7 @@ def test_failures_follow_the_schedule_and_then_the_delivery_is_parked(
     for wait, planned in zip(waits, webhooks.WAITS, strict=False):
         assert planned <= wait <= planned * 1.2
     assert sum(webhooks.WAITS, timedelta()) == timedelta(hours=75, minutes=35, seconds=5)
-    assert webhooks.send_due(clock=clock) == 0
+    assert send_due(clock) == 0
     assert len(set(partner.ids)) == 1
     assert WebhookAttempt.objects.filter(delivery=delivery, status_code=500).count() == 10
 
@@ -170,9 +176,9 @@ def test_each_retry_is_signed_anew(
     partner.answer = lambda _: Reply(503)
     make_delivery(endpoint=endpoint)
 
-    webhooks.send_due(clock=clock)
+    send_due(clock)
     clock.at += timedelta(minutes=1)
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     first, second = partner.heard
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -201,7 +207,7 @@ def test_retry_after_is_honoured(
     partner.answer = lambda _: Reply(status, {"Retry-After": asked})
     delivery = make_delivery(endpoint=endpoint)
 
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     delivery.refresh_from_db()
     assert expected <= delivery.next_attempt_at - NOW <= expected * 1.2
@@ -214,10 +220,10 @@ def test_410_parks_the_event_and_disables_the_endpoint(
     partner.answer = lambda _: Reply(410)
     gone, also_gone = make_delivery(endpoint=endpoint), make_delivery(endpoint=endpoint)
 
-    webhooks.send_due(clock=clock)
+    send_due(clock)
     waiting = make_delivery(endpoint=endpoint)
 
-    assert webhooks.send_due(clock=clock) == 0
+    assert send_due(clock) == 0
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.disabled_at) == (WebhookEndpoint.Status.DISABLED, NOW)
     for delivery in (gone, also_gone):
@@ -238,10 +244,10 @@ def test_events_of_one_subject_arrive_in_order_whatever_fails(
     failing = first.feed_entry.event.public_id
     partner.answer = lambda heard: Reply(500 if heard.headers["webhook-id"] == failing else 204)
 
-    assert webhooks.send_due(clock=clock) == 2
+    assert send_due(clock) == 2
     partner.answer = lambda _: Reply()
     clock.at += timedelta(minutes=1)
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     versions = [
         heard.json["subject_version"]
@@ -259,7 +265,7 @@ def test_a_parked_event_lets_the_next_of_its_subject_go(
     first, second = deliveries_about(a_doctor_of(endpoint), endpoint, 2)
     WebhookDelivery.objects.filter(pk=first.pk).update(status=Status.PARKED)
 
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     assert partner.ids == [second.feed_entry.event.public_id]
 
@@ -275,7 +281,7 @@ def test_after_a_withdrawal_only_the_withdrawal_is_told(
     entry = make_feed_entry(insurance_provider=endpoint.insurance_provider, event=revoked)
     make_delivery(endpoint=endpoint, feed_entry=entry)
 
-    assert webhooks.send_due(clock=clock) == 1
+    assert send_due(clock) == 1
 
     assert partner.ids == [revoked.public_id]
     withheld = WebhookDelivery.objects.filter(status=Status.WITHHELD)
@@ -288,11 +294,11 @@ def test_a_withdrawal_between_two_attempts_withholds_the_second(
 ) -> None:
     partner.answer = lambda _: Reply(500)
     delivery = make_delivery(endpoint=endpoint)
-    webhooks.send_due(clock=clock)
+    send_due(clock)
     Consent.objects.update(consent_status="REVOKED", revoked_at=NOW)
     clock.at += timedelta(hours=1)
 
-    assert webhooks.send_due(clock=clock) == 0
+    assert send_due(clock) == 0
 
     delivery.refresh_from_db()
     assert delivery.status == Status.WITHHELD
@@ -309,9 +315,9 @@ def test_what_a_killed_worker_held_is_sent_again_with_the_same_id(
         webhooks.attempt(job, session=session, clock=clock)
     # The worker dies here, before it can mark the delivery.
 
-    assert webhooks.send_due(clock=clock) == 0
+    assert send_due(clock) == 0
     clock.at += webhooks.LEASE
-    assert webhooks.send_due(clock=clock) == 1
+    assert send_due(clock) == 1
 
     assert partner.ids == [delivery.feed_entry.event.public_id] * 2
     delivery.refresh_from_db()
@@ -359,7 +365,7 @@ def test_a_bug_in_sending_is_a_failed_attempt(
 
     monkeypatch.setattr(client, "post", break_down)
 
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     delivery.refresh_from_db()
     assert (delivery.status, delivery.last_error) == (Status.PENDING, "internal_error")
@@ -376,7 +382,7 @@ def test_at_most_four_at_once_go_to_one_endpoint_and_each_gets_a_turn() -> None:
     rest = webhooks.lease(room=16, at=NOW)
 
     assert quiet.pk in [job.delivery for job in pair]
-    assert len(pair) + len(rest) == drain.MOST_AT_ONCE + 1
+    assert len(pair) + len(rest) == MOST_AT_ONCE + 1
     assert webhooks.lease(room=16, at=NOW) == []
 
 
@@ -400,7 +406,7 @@ def test_a_dead_endpoint_does_not_hold_up_another(
         make_delivery(endpoint=endpoint)
     began = time.monotonic()
 
-    assert webhooks.send_due(clock=clock) == 40
+    assert send_due(clock) == 40
     assert time.monotonic() - began < 5
 
 
@@ -415,7 +421,7 @@ def test_several_workers_send_each_event_once_and_in_order(
 
     def work() -> None:
         try:
-            webhooks.send_due(clock=clock)
+            send_due(clock)
         finally:
             connection.close()
 
@@ -447,7 +453,7 @@ def test_no_transaction_is_open_while_sending(
 
     monkeypatch.setattr(client, "post", note)
 
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     # Django's connections belong to threads, and this one has none.
     assert threading.current_thread() not in used_in
@@ -462,7 +468,7 @@ def test_a_parked_delivery_can_be_sent_again(
     delivery = make_delivery(endpoint=endpoint, status=Status.PARKED, attempts=10)
 
     webhooks.retry(delivery=delivery, by=admin, at=NOW)
-    webhooks.send_due(clock=clock)
+    send_due(clock)
 
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts) == (Status.DELIVERED, 1)
