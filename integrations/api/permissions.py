@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from rest_framework.exceptions import MethodNotAllowed, NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -105,10 +105,12 @@ def appointments_seen(provider: InsuranceProvider, *, at: datetime) -> QuerySet[
     sharing = doctors_sharing(provider, DataClass.APPOINTMENTS, at=at).filter(
         pk=OuterRef("doctor_id")
     )
-    return (
-        Appointment.objects.booked()
-        .filter(insurance_provider=provider, external_appointment_id__isnull=False)
-        .filter(Q(ends_at__gt=at) | Exists(sharing))
+    own = Appointment.objects.booked().filter(
+        insurance_provider=provider, external_appointment_id__isnull=False
+    )
+    # Not `Exists`: the database would rather collect all doctors than look up those it needs.
+    return own.alias(sharing=Subquery(sharing.values("pk")[:1])).filter(
+        Q(ends_at__gt=at) | Q(sharing__isnull=False)
     )
 
 

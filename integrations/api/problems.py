@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.db import OperationalError
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -173,7 +174,7 @@ CODES = {
     "unavailable": Code(
         503,
         "Try again in a moment",
-        "The request met others that are changing the same rows.",
+        "The request could not be completed now. Nothing is wrong with it.",
         "Wait as long as Retry-After says and send the same request again.",
     ),
 }
@@ -247,13 +248,19 @@ def _problem_of(error: Exception) -> Problem:
     for kind, code in _KNOWN.items():
         if isinstance(error, kind):
             return Problem(code)
+    _log(error)
+    if isinstance(error, OperationalError):
+        return Problem("unavailable", headers={"Retry-After": "1"})
+    return Problem("internal_error")
+
+
+def _log(error: Exception) -> None:
     # Neither the message nor the values: they may hold a patient's data.
     frames = [
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     log.error("api_error", error=type(error).__name__, frames=frames[-20:])
-    return Problem("internal_error")
 
 
 _KNOWN: dict[type[Exception], str] = {
@@ -263,6 +270,7 @@ _KNOWN: dict[type[Exception], str] = {
     exceptions.PermissionDenied: "not_found",
     exceptions.NotFound: "not_found",
     exceptions.UnsupportedMediaType: "unsupported_media_type",
+    UnreadablePostError: "malformed_json",
     Http404: "not_found",
     PermissionDenied: "not_found",
 }
@@ -274,12 +282,9 @@ def _pointed(detail: Any, pointer: str) -> Any:
         for name, inner in detail.items():
             step = "" if name == "non_field_errors" else f"/{_escaped(str(name))}"
             yield from _pointed(inner, pointer + step)
-    elif isinstance(detail, list) and all(isinstance(one, str) for one in detail):
+    else:
         for one in detail:
-            yield {"pointer": pointer, "code": getattr(one, "code", "invalid"), "detail": str(one)}
-    elif isinstance(detail, list):
-        for number, inner in enumerate(detail):
-            yield from _pointed(inner, f"{pointer}/{number}")
+            yield {"pointer": pointer, "code": one.code, "detail": str(one)}
 
 
 def _escaped(name: str) -> str:

@@ -1,6 +1,6 @@
 """The OpenAPI description, made from what the endpoints declare."""
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -22,6 +22,7 @@ _EVERY_CALL = [
     "key_mode_mismatch",
     "insurer_suspended",
     "internal_error",
+    "unavailable",
 ]
 _WITH_BODY = [
     "malformed_json",
@@ -57,11 +58,9 @@ class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 class ApiSchema(AutoSchema):
     """Add to each operation its scope and every error that it can answer."""
 
-    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        operation = super().get_operation(*args, **kwargs)
-        needs = getattr(self.view, "needs", {}).get(self.method)
-        if operation is None or needs is None:
-            return operation
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        operation = cast("dict[str, Any]", super().get_operation(*args, **kwargs))
+        needs = cast("Any", self.view).needs[self.method]
         if needs.scope is not None:
             operation["x-scope"] = needs.scope.value
             operation["description"] += f"\n\nScope: `{needs.scope.value}`."

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from consent.models import Consent
+from integrations.actions import answers
 from integrations.models import IdempotencyRecord, Scope
 from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
 from integrations.tests.test_api_doctors import share
@@ -256,6 +257,8 @@ def test_a_doctor_who_may_not_be_seen_cannot_be_booked() -> None:
         ({"start": "2026-11-24T09:00:00"}, "/start", "invalid"),
         ({"start": "2026-11-24 09:00:00+05:30"}, "/start", "invalid"),
         ({"start": "2026-11-24"}, "/start", "invalid"),
+        ({"start": "2026-11-31T09:00:00Z"}, "/start", "invalid"),
+        ({"start": "9999-12-31T23:59:59-18:00"}, "/start", "invalid"),
         ({"start": 1764041400}, "/start", "invalid"),
         ({"start": "1999-01-01T00:00:00Z"}, "/start", "bad_range"),
         ({"mode": "in_person"}, "/mode", "invalid_choice"),
@@ -280,6 +283,19 @@ def test_a_wrong_field_is_pointed_at(wrong: dict[str, Any], pointer: str, code: 
     assert not IdempotencyRecord.objects.exists()
 
 
+def test_a_time_is_booked_at_the_place_that_was_chosen() -> None:
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+    second = make_location(doctor)
+    make_window(doctor, second, day_of_week=2)
+    first = wanted(doctor, location_id=str(second.pk))
+
+    assert caller.book(first).json()["reasons"] == ["outside_hours"]
+    response = caller.book(first | {"start": "2026-11-25T09:00:00+05:30"}, key="key-2")
+
+    assert response.json()["location_id"] == str(second.pk)
+
+
 def test_another_doctors_place_is_unknown() -> None:
     caller = make_caller()
     doctor, other = open_on_tuesdays(caller), open_on_tuesdays(caller)
@@ -287,6 +303,43 @@ def test_another_doctors_place_is_unknown() -> None:
     response = caller.book(wanted(doctor, location_id=str(make_location(other).pk)))
 
     assert response.status_code == 400
+
+
+def test_consent_that_goes_while_a_booking_is_made_is_a_404(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caller = make_caller()
+    doctor = make_doctor()
+    make_window(doctor)
+    monkeypatch.setattr("integrations.api.views.appointments.doctor_seen", lambda *_, **__: doctor)
+
+    response = caller.book(wanted(doctor))
+
+    assert essence(response) == essence(caller.get(f"/doctors/{UNKNOWN_ID}"))
+    assert not IdempotencyRecord.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (answers.StillRunning, 409, "request_in_flight"),
+        (answers.TooBusy, 503, "unavailable"),
+    ],
+)
+def test_a_booking_that_cannot_be_made_now_says_when_to_ask_again(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], status: int, code: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    caller = make_caller()
+    doctor = open_on_tuesdays(caller)
+    monkeypatch.setattr(answers, "answer_once", fail)
+
+    response = caller.book(wanted(doctor))
+
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response["Retry-After"] == "1"
 
 
 def test_own_appointments_are_listed_in_order_and_filtered() -> None:

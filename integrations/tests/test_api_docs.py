@@ -8,6 +8,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
+from integrations.api import reference
 from integrations.api.problems import CODES
 from integrations.api.samples import is_from_docport
 from integrations.api.views.schema import description
@@ -111,6 +112,27 @@ def testcalls_are_tried_out_under_strict_rules_for_scripts_and_styles() -> None:
     page = response.content.decode()
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", page)
     assert "data:" not in Client().get("/api/docs/")["Content-Security-Policy"]
+
+
+def test_the_reference_knows_kinds_that_no_call_has_yet() -> None:
+    operation = {
+        "operationId": "holds_release",
+        "tags": ["Holds"],
+        "summary": "Release a hold",
+        "description": "At once.",
+        "parameters": [
+            {"name": "codes", "in": "query", "schema": {"type": "array", "items": {"enum": ["a"]}}}
+        ],
+        "responses": {"204": {"description": "Done"}},
+    }
+    made = reference.groups(
+        {"servers": [{"url": "http://x"}], "paths": {"/holds": {"delete": operation}}}
+    )
+
+    (release,) = made[-1].operations
+    assert release.parameters[0].kind == "array of code"
+    assert release.replies[0].text == "Done"
+    assert release.sample.endswith("-X DELETE")
 
 
 @pytest.mark.django_db

@@ -115,6 +115,22 @@ def test_a_data_class_that_is_not_shared_is_not_found(path: str, data_class: str
     assert essence(response) == essence(caller.get(f"/doctors/{UNKNOWN_ID}/{path}"))
 
 
+@pytest.mark.parametrize("path", ["", "/credentials", "/availability"])
+@pytest.mark.parametrize("shown", [True, False])
+def test_consent_that_goes_while_one_reads_is_a_404(
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    shown: bool,  # noqa: FBT001
+) -> None:
+    caller = make_caller()
+    doctor = make_doctor()
+    monkeypatch.setattr("integrations.api.permissions.doctor_seen", lambda *_, **__: doctor)
+    if shown:
+        monkeypatch.setattr("integrations.api.views.doctors._version", lambda _: "1.1")
+
+    assert caller.get(f"/doctors/{doctor.pk}{path}").status_code == 404
+
+
 def test_a_live_insurer_sees_no_synthetic_doctor() -> None:
     live = make_provider(integration_status=InsuranceProvider.Status.LIVE)
     caller = make_caller(insurance_provider=live)

@@ -1,10 +1,13 @@
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
-from integrations.api.parsers import MOST_BYTES
+from integrations.api.parsers import MOST_BYTES, StrictJSONParser
+from integrations.api.problems import Problem
 from integrations.tests.insurers import Caller, make_caller
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
@@ -105,6 +108,13 @@ def test_a_large_body_is_refused(caller: Caller) -> None:
     assert send(caller, b" " * 3 * 1024 * 1024).status_code == 413
 
 
+def test_no_more_of_a_body_is_read_than_allowed() -> None:
+    with pytest.raises(Problem) as refusal:
+        StrictJSONParser().parse(BytesIO(b" " * (MOST_BYTES + 1)))
+
+    assert refusal.value.code == "body_too_large"
+
+
 def test_a_length_that_is_none_is_refused(caller: Caller) -> None:
     chunked = send(caller, b"{}", HTTP_TRANSFER_ENCODING="chunked")
 
@@ -170,6 +180,21 @@ def test_a_fault_of_ours_tells_nothing(
         assert "secret" not in told
     assert "RuntimeError" in caplog.text
     assert "RuntimeError" not in response.content.decode()
+
+
+def test_a_database_that_is_away_is_a_reason_to_try_again(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("connection refused at 10.1.2.3")
+
+    monkeypatch.setattr("integrations.representations.doctors_as_seen", fail)
+
+    response = caller.get("/doctors")
+
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert response["Retry-After"] == "1"
+    assert "10.1.2.3" not in response.content.decode()
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json", "*/*", "x"])

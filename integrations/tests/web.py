@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTS_WITHIN_SECONDS = 30
+STARTS_WITHIN_SECONDS = 90
 THREADS_PER_WORKER = 20
 
 

@@ -75,7 +75,6 @@ class Appointments(InsurerView):
                 "idempotency_key_missing",
                 "idempotency_key_reused",
                 "request_in_flight",
-                "unavailable",
                 *bookings.CODES,
             ),
         ),
