@@ -69,7 +69,7 @@ def _await(base_url: str, server: "subprocess.Popen[bytes]") -> None:
         assert server.poll() is None, "gunicorn ended"
         try:
             requests.get(f"{base_url}/api/v1/nothing", timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
         else:
             return
