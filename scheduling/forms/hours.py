@@ -129,6 +129,7 @@ class Day:
 
     def __init__(self, number: int, periods: list[Typed], *, checked: bool) -> None:
         self.number, self.name = number, DayOfWeek(number).label
+        self.has_lost_one = False
         self.periods = [
             PeriodForm(typed, day=number, number=count, checked=checked)
             for count, typed in enumerate(periods)
@@ -185,7 +186,9 @@ class HoursForm:
     def edited(cls, data: QueryDict) -> "HoursForm":
         """Show what was typed after add, remove, copy or preset; nothing is judged yet."""
         typed = {name: data.get(name, "") for name in VisitsForm.base_fields}
-        return cls(_edit(_read(data), data), VisitsForm(initial=typed))
+        form = cls(_edit(_read(data), data), VisitsForm(initial=typed))
+        form._focus(data)
+        return form
 
     @classmethod
     def to_save(cls, data: QueryDict) -> "HoursForm":
@@ -211,6 +214,13 @@ class HoursForm:
         """Put what the action found beside the periods it is about."""
         for problem in refusal.problems:
             self.periods[problem.position].add_error("start_time", problem.text)
+
+    def _focus(self, data: QueryDict) -> None:
+        """Let who has added go on typing there, and who has removed stay at that day."""
+        for day in self.days:
+            day.has_lost_one = data.get("remove", "").startswith(f"{day.number}-")
+            if data.get("add") == str(day.number):
+                day.periods[-1].fields["start_time"].widget.attrs["autofocus"] = True
 
 
 def _read(data: QueryDict) -> Week:

@@ -165,7 +165,7 @@ def _cell(day: date, at_time: time, entries: list[Entry]) -> Cell:
         state, kind = _state(entry)
         if starts < then:
             return Cell(f"{name}: {state} since {wording.clock(starts)}", kind=kind)
-        text = state if kind in {"appt", "leave"} else ""
+        text = "" if kind == "open" else state.removeprefix("booked, ")
         return Cell(f"{name}: {state}", text, kind, _address(day, entry))
     return Cell(f"{name}: outside your hours")
 
