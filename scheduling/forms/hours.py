@@ -129,7 +129,7 @@ class Day:
 
     def __init__(self, number: int, periods: list[Typed], *, checked: bool) -> None:
         self.number, self.name = number, DayOfWeek(number).label
-        self.has_lost_one = False
+        self.focus = ""
         self.periods = [
             PeriodForm(typed, day=number, number=count, checked=checked)
             for count, typed in enumerate(periods)
@@ -183,11 +183,16 @@ class HoursForm:
         return cls(week, VisitsForm(initial={**usual, "effective_from": effective_from}))
 
     @classmethod
-    def edited(cls, data: QueryDict) -> "HoursForm":
-        """Show what was typed after add, remove, copy or preset; nothing is judged yet."""
+    def edited(cls, data: QueryDict, *, focus: str) -> "HoursForm":
+        """Show what was typed after add, remove, copy or preset; nothing is judged yet.
+
+        Args:
+            focus: attribute of what takes the focus: `autofocus`, or `data-autofocus` for a
+                part of a page, in which browsers complain of the former.
+        """
         typed = {name: data.get(name, "") for name in VisitsForm.base_fields}
         form = cls(_edit(_read(data), data), VisitsForm(initial=typed))
-        form._focus(data)
+        form._focus(data, focus)
         return form
 
     @classmethod
@@ -215,12 +220,13 @@ class HoursForm:
         for problem in refusal.problems:
             self.periods[problem.position].add_error("start_time", problem.text)
 
-    def _focus(self, data: QueryDict) -> None:
+    def _focus(self, data: QueryDict, focus: str) -> None:
         """Let who has added go on typing there, and who has removed stay at that day."""
         for day in self.days:
-            day.has_lost_one = data.get("remove", "").startswith(f"{day.number}-")
+            if data.get("remove", "").startswith(f"{day.number}-"):
+                day.focus = focus
             if data.get("add") == str(day.number):
-                day.periods[-1].fields["start_time"].widget.attrs["autofocus"] = True
+                day.periods[-1].fields["start_time"].widget.attrs[focus] = True
 
 
 def _read(data: QueryDict) -> Week:

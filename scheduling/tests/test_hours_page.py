@@ -216,6 +216,15 @@ def test_buttons_change_the_page_and_save_nothing(
     assert not Availability.objects.exists()
 
 
+def test_the_focus_stays_where_hours_change(page: Client, place: DoctorLocation) -> None:
+    data = typed(place, **MONDAY_MORNING)
+
+    added = page.post(HOURS, data | {"add": "0"})
+    assertContains(added, 'name="0-1-start_time" value="" step="300" autofocus', 1)
+    removed = page.post(HOURS, data | {"remove": "0-0"}, headers={"HX-Request": "true"})
+    assertContains(removed, 'id="add-0" data-autofocus', 1)
+
+
 def test_a_day_has_only_so_many_periods(page: Client, place: DoctorLocation) -> None:
     many = {f"0-{number}-start_time": "9" for number in range(12)}
 

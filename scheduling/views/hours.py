@@ -24,7 +24,8 @@ def hours(request: SignedInRequest) -> HttpResponse:
     place = _chosen(request, places)
     if request.method == "POST":
         if is_editing(request.POST):
-            return _page(request, places, place, HoursForm.edited(request.POST))
+            focus = "data-autofocus" if request.headers.get("HX-Request") else "autofocus"
+            return _page(request, places, place, HoursForm.edited(request.POST, focus=focus))
         return _save(request, doctor, places, place)
     start = _start(request, place)
     rows = diary.weekly_hours(location=place, first=start)
