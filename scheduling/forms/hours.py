@@ -223,7 +223,7 @@ class HoursForm:
     def _focus(self, data: QueryDict, focus: str) -> None:
         """Let who has added go on typing there, and who has removed stay at that day."""
         for day in self.days:
-            if data.get("remove", "").startswith(f"{day.number}-"):
+            if data.get("drop", "").startswith(f"{day.number}-"):
                 day.focus = focus
             if data.get("add") == str(day.number):
                 day.periods[-1].fields["start_time"].widget.attrs[focus] = True

@@ -221,7 +221,7 @@ def test_the_focus_stays_where_hours_change(page: Client, place: DoctorLocation)
 
     added = page.post(HOURS, data | {"add": "0"})
     assertContains(added, 'name="0-1-start_time" value="" step="300" autofocus', 1)
-    removed = page.post(HOURS, data | {"remove": "0-0"}, headers={"HX-Request": "true"})
+    removed = page.post(HOURS, data | {"drop": "0-0"}, headers={"HX-Request": "true"})
     assertContains(removed, 'id="add-0" data-autofocus', 1)
 
 
