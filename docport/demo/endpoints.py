@@ -1,16 +1,13 @@
 """Where the mock insurers take webhooks."""
 
-import base64
-import secrets
 from datetime import datetime
 
 from django.db import transaction
 
+from integrations.connectors.webhooks import mapping
 from integrations.models import WebhookEndpoint
 from registry import ledger
 from registry.models import InsuranceProvider, User
-
-_SECRET_BYTES = 32
 
 
 @transaction.atomic(durable=True)
@@ -19,9 +16,8 @@ def keep(*, insurer: InsuranceProvider, url: str, by: User, at: datetime) -> Web
     mine = WebhookEndpoint.objects.select_for_update().filter(insurance_provider=insurer)
     endpoint = mine.order_by("created_at").first()
     if endpoint is None:
-        secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
         endpoint = WebhookEndpoint.objects.create(
-            insurance_provider=insurer, url=url, secret=f"whsec_{secret}"
+            insurance_provider=insurer, url=url, secret=mapping.new_secret()
         )
         ledger.record("webhook_endpoint.added", subject=endpoint, by=by, at=at)
     elif endpoint.url != url:
