@@ -5,6 +5,7 @@ whose time has come. A beat that nobody took in time expires, so they never pile
 """
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init
@@ -17,11 +18,16 @@ if not settings.configured:
     # Celery's own command comes here first. Whoever has read the settings has the services.
     embedded.start_services()
 
-SCHEDULE = {
+SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {
         "task": "integrations.tasks.sweep",
         "schedule": 5.0,
         "options": {"expires": 5},
+    },
+    "forget_answers": {
+        "task": "integrations.tasks.forget_answers",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
     },
     "seal_audit": {
         "task": "registry.tasks.seal_audit",

@@ -6,6 +6,7 @@ A wake-up comes after each commit. The sweep finds, a little later, what no wake
 from celery import shared_task
 from django.utils.timezone import now
 
+from integrations.actions import answers
 from integrations.actions.relay import relay
 
 
@@ -19,3 +20,9 @@ def sequence_events() -> int:
 def sweep() -> int:
     """Do the same for retries, ended leases and lost wake-ups."""
     return relay(clock=now)
+
+
+@shared_task
+def forget_answers() -> int:
+    """Delete stored answers that no retry may ask for any more; give how many."""
+    return answers.forget_answers(at=now())
