@@ -4,18 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('integrations', '0001_initial'),
+        ("integrations", "0001_initial"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='webhookdelivery',
-            name='delivery_due',
+            model_name="webhookdelivery",
+            name="delivery_due",
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('status', 'PENDING')), fields=['endpoint', 'next_attempt_at', 'feed_entry'], name='delivery_due_by_endpoint'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("status", "PENDING")),
+                fields=["endpoint", "next_attempt_at", "feed_entry"],
+                name="delivery_due_by_endpoint",
+            ),
         ),
     ]

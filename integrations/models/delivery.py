@@ -179,17 +179,6 @@ class WebhookAttempt(models.Model):
         return f"{self.delivery_id} attempt {self.number}: {self.status_code or self.error}"
 
 
-class ProviderDoctorSyncQuerySet(models.QuerySet["ProviderDoctorSync"]):
-    """Which pairs."""
-
-    def due_at(self, at: datetime) -> "ProviderDoctorSyncQuerySet":
-        """Keep pairs with something to send whose time has come and that no worker holds."""
-        unleased = Q(lease_until=None) | Q(lease_until__lte=at)
-        return self.filter(
-            unleased, sync_status__in=["PENDING", "FAILING"], next_attempt_at__lte=at
-        )
-
-
 class ProviderDoctorSyncStatus(models.TextChoices):
     IN_STEP = "IN_STEP", "In step"
     PENDING = "PENDING", "Sending"
@@ -223,8 +212,6 @@ class ProviderDoctorSync(Timestamped):
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True, blank=True)
-
-    objects = ProviderDoctorSyncQuerySet.as_manager()
 
     class Meta:
         db_table = "provider_doctor_sync"
