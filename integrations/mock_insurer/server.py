@@ -53,6 +53,10 @@ class Server(ThreadingHTTPServer):
         self.routes = routes
         super().__init__(("127.0.0.1", port), Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note a connection that broke off; what fails in a request is caught there."""
+        log.info("A connection broke off")
+
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""

@@ -95,8 +95,10 @@ class Store:
             )
 
     def doctors(self) -> list[dict[str, Any]]:
-        """Give the whole mirror."""
-        return [self._opened(row) for row in self._rows("SELECT * FROM doctors ORDER BY id")]
+        """Give the whole mirror, who came last first."""
+        return [
+            self._opened(row) for row in self._rows("SELECT * FROM doctors ORDER BY since DESC, id")
+        ]
 
     def doctor(self, doctor_id: str) -> dict[str, Any] | None:
         """Give one mirrored doctor."""
