@@ -27,6 +27,8 @@ def pytest_load_initial_conftests() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _quick_settings() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    # WhiteNoise warns of a missing folder, and tests take static files from their sources.
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -156,7 +156,7 @@ def test_deaths_far_apart_are_forgiven() -> None:
 
 def test_failed_step_hands_back_its_last_lines(console: Console) -> None:
     supervisor = Supervisor(console, os.environ)
-    complain = "for n in range(50): print('line', n)\nraise SystemExit('no database')"
+    complain = "for n in range(50): print('line', n, flush=True)\nraise SystemExit('no database')"
 
     succeeded = supervisor.finish(Program("web", [sys.executable, "-c", "print('fine')"]))
     failed = supervisor.finish(Program("web", [sys.executable, "-c", complain]))

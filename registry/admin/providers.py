@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.timezone import now
@@ -19,6 +20,7 @@ class InsuranceProviderAdmin(ReadOnlyAdmin):
     list_filter = ("integration_status",)
     search_fields = ("name", "slug", "contact_name", "contact_email")
     prepopulated_fields = {"slug": ("name",)}
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.has_permission(request)
