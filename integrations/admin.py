@@ -4,7 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    URLField,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -176,6 +186,7 @@ class WebhookEndpointAdmin(_ShownOnceAdmin):
     search_fields = ("url", *_INSURER)
     exclude = ("secret", "previous_secret")
     ordering = ("insurance_provider__name", "created_at")
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
     actions = ("enable_chosen",)
     form_class = EndpointForm
     button = "Add an endpoint"

@@ -41,6 +41,7 @@ class FeedEntry(models.Model):
 
     class Meta:
         db_table = "feed_entries"
+        verbose_name_plural = "feed entries"
         ordering = ["insurance_provider", "feed_seq"]
         constraints = [
             models.UniqueConstraint(
@@ -215,6 +216,8 @@ class ProviderDoctorSync(Timestamped):
 
     class Meta:
         db_table = "provider_doctor_sync"
+        verbose_name = "sync of a doctor"
+        verbose_name_plural = "sync monitor"
         ordering = ["insurance_provider", "doctor"]
         constraints = [
             models.UniqueConstraint(

@@ -226,3 +226,21 @@ def test_another_doctors_day_stays_his(page: Client, place: DoctorLocation) -> N
 
     assertNotContains(page.get(TUESDAY), "Arogya")
     assertContains(page.get(TUESDAY), "No hours and no appointments on this day")
+
+
+def test_the_list_of_days_says_why_a_day_has_nothing_free(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, day_of_week=1, valid_from=date(2026, 11, 1))
+    make_exception(
+        doctor,
+        starts_at=TUESDAY_AT_9 - timedelta(hours=9),
+        ends_at=TUESDAY_AT_9 + timedelta(days=1),
+    )
+
+    this_week = page.get(WEEK).context["days"]
+    last_week = page.get(f"{WEEK}?week=2026-11-16").context["days"]
+
+    assert [day.summary for day in this_week][:2] == ["nothing open", "on leave"]
+    assert [day.summary for day in last_week][:2] == ["nothing open", "past"]
+    assert not any(day.is_open for day in [*this_week, *last_week])

@@ -56,8 +56,8 @@ class DayColumn:
     day: date
     title: str
     short: str
-    booked: int
-    free: int
+    summary: str
+    is_open: bool
 
 
 @require_safe
@@ -134,13 +134,22 @@ def _week_title(first: date, last: date) -> str:
 
 
 def _day_column(day: date, entries: list[Entry]) -> DayColumn:
+    booked = sum(len(entry.appointments) for entry in entries)
+    free = sum(entry.slot.free for entry in entries if entry.slot and not entry.slot.reasons)
+    summary = f"{booked} booked, {free} free" if booked or free else _why_closed(entries)
     return DayColumn(
         day,
         title=wording.day_and_month(day),
         short=f"{day:%a} {day.day}",
-        booked=sum(len(entry.appointments) for entry in entries),
-        free=sum(entry.slot.free for entry in entries if entry.slot and not entry.slot.reasons),
+        summary=summary,
+        is_open=bool(booked or free),
     )
+
+
+def _why_closed(entries: list[Entry]) -> str:
+    """Say why nothing of a day is free, when it is one and the same reason."""
+    states = {_state(entry)[0] for entry in entries}
+    return states.pop() if len(states) == 1 else "nothing open"
 
 
 def _line(entry: Entry) -> Line:
