@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -55,12 +55,12 @@ def _database(_at: datetime) -> Part:
 
 
 def _redis(_at: datetime) -> Part:
-    cache.get(HEARTBEAT_KEY)
+    caches["shared"].get(HEARTBEAT_KEY)
     return {"ok": True}
 
 
 def _worker(at: datetime) -> Part:
-    heard = cache.get(HEARTBEAT_KEY)
+    heard = caches["shared"].get(HEARTBEAT_KEY)
     if heard is None:
         return {"ok": False, "error": "no_heartbeat"}
     return _age(datetime.fromisoformat(heard), at, HEARTBEAT_AT_MOST)

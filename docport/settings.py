@@ -7,6 +7,7 @@ environment lacks. Production takes nothing for granted: see `docs/running.md`.
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from environs import Env
 from whitenoise.compress import Compressor
@@ -130,12 +131,15 @@ DATABASES["default"]["OPTIONS"] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
+_REDIS: dict[str, Any] = {
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "docport",
+    "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+}
 CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "docport",
-    }
+    "default": _REDIS | {"BACKEND": "docport.cache.RedisOrMemoryCache"},
+    # What only counts when every process sees it, such as the worker's heartbeat.
+    "shared": _REDIS | {"BACKEND": "django.core.cache.backends.redis.RedisCache"},
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 

@@ -50,9 +50,10 @@ def add(
     Raises:
         HoldsRealPeople: there is a doctor who is not synthetic, or an insurer that is live.
     """
-    refuse_real_people()
     completed = AuditLog.objects.filter(action=COMPLETED).first()
-    if completed is not None:
+    if completed is None:
+        refuse_real_people()
+    else:
         size = int(completed.metadata["size"])
     admin = _admin(sign_ins)
     insurers = [
@@ -167,12 +168,16 @@ def _write(
 
 
 def _key(insurer: InsuranceProvider, sign_ins: SignIns, admin: User, at: datetime) -> str:
-    """Give the key of the file while it works, else a new one in place of the old."""
-    usable = ApiKey.objects.usable_at(at).filter(insurance_provider=insurer)
+    """Give the key of the file, also when an admin has ended it, else a new one.
+
+    Raises:
+        keys.WrongMode, keys.TooManyKeys: the file is lost, and the insurer may have no new key.
+    """
+    mine = ApiKey.objects.filter(insurance_provider=insurer)
     kept = sign_ins.api_key(insurer.slug)
-    if kept is not None and usable.filter(sha256=keys.digest(kept)).exists():
+    if kept is not None and mine.filter(sha256=keys.digest(kept)).exists():
         return kept
-    for lost in usable.filter(name="Demo"):
+    for lost in mine.usable_at(at).filter(name="Demo"):
         keys.revoke(key=lost, by=admin, at=at)
     _, key = keys.issue(
         provider=insurer,

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django import Settings
@@ -34,7 +35,9 @@ def _quick_settings() -> None:
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
     # Rate limits of one run must not reach the next.
-    settings.CACHES["default"]["KEY_PREFIX"] = f"test-{worker}-{uuid4().hex}"
+    prefix = f"test-{worker}-{uuid4().hex}"
+    for alias, options in settings.CACHES.items():
+        options["KEY_PREFIX"] = caches[alias].key_prefix = prefix
 
 
 @pytest.fixture(autouse=True)

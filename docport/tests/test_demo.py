@@ -195,6 +195,20 @@ def test_what_people_changed_since_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
+def test_what_admins_did_to_demo_insurers_stops_no_later_start(tmp_path: Path) -> None:
+    add_demo(tmp_path)
+    before = written(tmp_path)
+    suspended, live, _ = InsuranceProvider.objects.order_by("created_at")
+    InsuranceProvider.objects.filter(pk=suspended.pk).update(integration_status="SUSPENDED")
+    InsuranceProvider.objects.filter(pk=live.pk).update(integration_status="LIVE")
+    ApiKey.objects.update(revoked_at=NOW, revoked_by=User.objects.get(email=ADMIN))
+
+    assert add_demo(tmp_path) is False
+
+    assert written(tmp_path) == before
+
+
+@pytest.mark.django_db
 def test_the_mock_insurers_follow_the_port_and_keep_their_secrets(tmp_path: Path) -> None:
     add_demo(tmp_path)
     before = written(tmp_path)

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -22,7 +22,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def beat(at: datetime = NOW) -> None:
-    cache.set(HEARTBEAT_KEY, at.isoformat())
+    caches["shared"].set(HEARTBEAT_KEY, at.isoformat())
 
 
 def wait_in_outbox(created_at: datetime) -> None:
@@ -67,7 +67,7 @@ def test_ready_when_all_parts_are(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("heard", [None, NOW - timedelta(seconds=61)])
 def test_not_ready_without_a_fresh_heartbeat(client: Client, heard: datetime | None) -> None:
-    cache.delete(HEARTBEAT_KEY)
+    caches["shared"].delete(HEARTBEAT_KEY)
     if heard:
         beat(heard)
 
@@ -133,8 +133,8 @@ def test_webhooks_that_wait_for_an_insurer_are_no_fault(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_silent_redis_is_named_without_its_address(client: Client, settings: Settings) -> None:
-    settings.CACHES = {
-        "default": {
+    settings.CACHES = settings.CACHES | {
+        "shared": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": NOBODY,
         }
@@ -167,11 +167,11 @@ def test_broken_database_is_named_without_a_trace(
 
 @pytest.mark.django_db
 def test_workers_heartbeat_is_what_readyz_reads() -> None:
-    cache.delete(HEARTBEAT_KEY)
+    caches["shared"].delete(HEARTBEAT_KEY)
 
     worker_heartbeat()
 
-    assert datetime.fromisoformat(cache.get(HEARTBEAT_KEY)).tzinfo is not None
+    assert datetime.fromisoformat(caches["shared"].get(HEARTBEAT_KEY)).tzinfo is not None
 
 
 def test_both_take_reads_only(client: Client) -> None:

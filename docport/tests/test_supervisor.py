@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.management.base import CommandError
 
 from docport.management.commands.run import (
@@ -276,8 +276,8 @@ def test_children_learn_where_the_site_is() -> None:
 
 
 def test_heartbeat_tells_when_a_worker_last_took_a_task() -> None:
-    cache.delete(HEARTBEAT_KEY)
+    caches["shared"].delete(HEARTBEAT_KEY)
 
     worker_heartbeat()
 
-    assert datetime.fromisoformat(cache.get(HEARTBEAT_KEY)).tzinfo is not None
+    assert datetime.fromisoformat(caches["shared"].get(HEARTBEAT_KEY)).tzinfo is not None

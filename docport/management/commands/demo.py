@@ -14,6 +14,7 @@ from tqdm import tqdm
 from docport.demo.population import FEWEST, PlannedDoctor
 from docport.demo.sign_ins import SignIns
 from docport.demo.world import Addresses, HoldsRealPeople, add
+from integrations.actions import keys
 from registry.actions import Refused
 
 
@@ -41,6 +42,11 @@ class Command(BaseCommand):
             )
         except HoldsRealPeople as error:
             raise CommandError(str(error)) from error
+        except (keys.WrongMode, keys.TooManyKeys) as error:
+            raise CommandError(
+                f"{file} is lost, and an insurer that was changed since cannot have a new key. "
+                "Remove the folder var/ to begin anew."
+            ) from error
         except Refused as error:
             raise CommandError(
                 "What this database holds does not let the demo data in. Start with an empty one, "
