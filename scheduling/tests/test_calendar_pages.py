@@ -1,3 +1,5 @@
+import re
+from collections import Counter
 from datetime import date, time, timedelta
 
 import pytest
@@ -116,6 +118,64 @@ def test_the_week_shows_how_each_time_stands(
     assertContains(response, "?week=2026-11-30")
 
 
+def links_of_the_week(page: Client) -> Counter[str]:
+    return Counter(re.findall(r'href="(/appointments/[^"]*)"', page.get(WEEK).text))
+
+
+def test_the_week_shows_who_comes_after_the_hours_have_changed(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    booked = make_appointment(
+        doctor,
+        make_provider(name="Arogya"),
+        place,
+        appointment_time=TUESDAY_AT_9 + 4 * QUARTER,
+        ends_at=TUESDAY_AT_9 + 6 * QUARTER,
+    )
+    make_window(doctor, place, end_time=time(12), slot_duration_minutes=45)
+
+    assertContains(page.get(WEEK), "Tuesday 24 November, 10am: booked, Arogya", 1)
+    assert links_of_the_week(page) == {f"/appointments/{booked.pk}/": 1}
+
+
+def test_the_week_shows_who_comes_to_a_place_that_the_hours_have_left(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    booked = make_appointment(doctor, make_provider(name="Arogya"), place)
+    make_window(doctor, make_location(doctor, name="A new clinic"))
+
+    assertContains(page.get(WEEK), "Tuesday 24 November, 9am: booked, Arogya", 1)
+    assert links_of_the_week(page) == {f"/appointments/{booked.pk}/": 1}
+    assertContains(page.get(TUESDAY), 'id="at-0900"', 1)
+
+
+def test_every_booked_appointment_has_a_link_of_its_own(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    elsewhere = make_location(doctor, name="A new clinic")
+    make_window(doctor, elsewhere, capacity=3, end_time=time(10))
+    where = [place, elsewhere, elsewhere]
+    start = {"appointment_time": TUESDAY_AT_9, "capacity": 3}
+    booked = [
+        make_appointment(
+            doctor, make_provider(), at, lane=lane, external_appointment_id=f"A-{lane}", **start
+        )
+        for lane, at in enumerate(where)
+    ]
+    late = make_appointment(
+        doctor,
+        make_provider(),
+        place,
+        appointment_time=TUESDAY_AT_9 + QUARTER / 3,
+        lane=3,
+        capacity=4,
+    )
+
+    assert links_of_the_week(page) == {f"/appointments/{one.pk}/": 1 for one in [*booked, late]}
+    assertContains(page.get(WEEK), "9am: 2 of 3 booked", 1)
+    assertContains(page.get(WEEK), f"9am: {booked[1].insurance_provider}, A-1", 1)
+
+
 def test_the_week_says_what_is_past_and_what_is_too_far(
     page: Client, doctor: Doctor, place: DoctorLocation
 ) -> None:
@@ -138,11 +198,14 @@ def test_an_empty_week_says_what_to_do(page: Client) -> None:
     assertContains(page.get(WEEK, {"week": "2026-12-28"}), "Week of 28 December to 3 January 2027")
 
 
-@pytest.mark.parametrize("asked", ["soon", "", "0001-01-01"])
-def test_a_week_that_is_none_is_this_one_or_not_found(page: Client, asked: str) -> None:
-    response = page.get(WEEK, {"week": asked})
+@pytest.mark.parametrize("asked", ["soon", "", "2026-02-30"])
+def test_a_week_that_is_none_is_this_one(page: Client, asked: str) -> None:
+    assertContains(page.get(WEEK, {"week": asked}), "Week of 23 to 29 November 2026")
 
-    assert response.status_code == (404 if asked.startswith("0") else 200)
+
+@pytest.mark.parametrize("asked", ["0001-01-01", "2000-01-01", "2199-12-31", "9999-12-31"])
+def test_a_week_far_from_now_is_not_found(page: Client, asked: str) -> None:
+    assert page.get(WEEK, {"week": asked}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from registry.models import Doctor
 from scheduling import diary, wording
 from scheduling.diary import Entry
 from scheduling.models import Appointment
-from scheduling.slots import BadRange, Reason
+from scheduling.slots import YEARS, BadRange, Reason
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
@@ -40,13 +40,21 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One cell of the week; without an address it is outside the hours."""
+class Link:
+    """A way from the week to an appointment, or to a time in the list of its day."""
 
     name: str
-    text: str = ""
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the week; without links it says its name, which nobody sees."""
+
+    name: str
     kind: str = ""
-    href: str = ""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,12 +122,14 @@ def _today(doctor: Doctor, at: datetime) -> date:
 
 
 def _monday(request: HttpRequest, today: date) -> date:
-    """Give the Monday of the week asked for; of this one when none is, or what is no date."""
+    """Give the Monday of the week asked for; of this one when what is asked for is no date."""
     try:
         asked = date.fromisoformat(request.GET.get("week", ""))
-        return asked - timedelta(days=asked.weekday())
-    except (ValueError, OverflowError):
-        return today - timedelta(days=today.weekday())
+    except ValueError:
+        asked = today
+    if asked.year not in YEARS:
+        raise Http404
+    return asked - timedelta(days=asked.weekday())
 
 
 def _zones(doctor: Doctor, entries: Iterable[Entry]) -> str:
@@ -164,19 +174,43 @@ def _line(entry: Entry) -> Line:
 
 
 def _cell(day: date, at_time: time, entries: list[Entry]) -> Cell:
-    """Describe a time of a day: what starts then, or else what lasts over it."""
+    """Describe a time of a day: who comes then, or else what starts then or lasts over it."""
     then = datetime.combine(day, at_time)
     name = f"{wording.day_and_month(day)}, {wording.clock(at_time)}"
-    for entry in entries:
-        starts, ends = entry.starts_at.replace(tzinfo=None), entry.ends_at.replace(tzinfo=None)
-        if not starts <= then < ends:
-            continue
-        state, kind = _state(entry)
-        if starts < then:
-            return Cell(f"{name}: {state} since {wording.clock(starts)}", kind=kind)
-        text = "" if kind == "open" else state.removeprefix("booked, ")
-        return Cell(f"{name}: {state}", text, kind, _address(day, entry))
-    return Cell(f"{name}: outside your hours")
+    lasting = [entry for entry in entries if _wall(entry.starts_at) <= then < _wall(entry.ends_at)]
+    if not lasting:
+        return Cell(f"{name}: outside your hours")
+    # Hours may have changed since somebody booked; who comes is never hidden by what is free now.
+    first = min(lasting, key=lambda one: (not one.appointments, _wall(one.starts_at) < then))
+    starts = _wall(first.starts_at)
+    state, kind = _state(first)
+    if starts < then:
+        return Cell(f"{name}: {state} since {wording.clock(starts)}", kind)
+    told = [one for one in lasting if one.appointments and _wall(one.starts_at) == then] or [first]
+    links = tuple(link for entry in told for link in _links(day, name, entry))
+    return Cell(name, kind, links)
+
+
+def _wall(at: datetime) -> datetime:
+    return at.replace(tzinfo=None)
+
+
+def _links(day: date, name: str, entry: Entry) -> Iterator[Link]:
+    """Give the way to each appointment; a time of several patients has one to itself as well."""
+    state, kind = _state(entry)
+    text = "" if kind == "open" else state.removeprefix("booked, ")
+    several = len(entry.appointments) > 1
+    if several or not entry.appointments:
+        place = f"{reverse('scheduling:day', args=[day])}#{_anchor(entry.starts_at)}"
+        yield Link(f"{name}: {state}", text, place)
+    for one in entry.appointments:
+        address = reverse("scheduling:appointment", args=[one.pk])
+        number = str(one.external_appointment_id)
+        yield (
+            Link(f"{name}: {one.insurance_provider}, {number}", number, address)
+            if several
+            else Link(f"{name}: {state}", text, address)
+        )
 
 
 def _state(entry: Entry) -> tuple[str, str]:
@@ -191,12 +225,6 @@ def _state(entry: Entry) -> tuple[str, str]:
         return "free", "open"
     first = next(reason for reason in WHY if reason in reasons)
     return WHY[first], "leave" if first in {Reason.ON_LEAVE, Reason.PLACE_CLOSED} else "closed"
-
-
-def _address(day: date, entry: Entry) -> str:
-    if len(entry.appointments) == 1:
-        return reverse("scheduling:appointment", args=[entry.appointments[0].pk])
-    return f"{reverse('scheduling:day', args=[day])}#{_anchor(entry.starts_at)}"
 
 
 def _anchor(starts_at: datetime) -> str:
