@@ -161,8 +161,9 @@ def _secrets(provider: InsuranceProvider, at: datetime) -> list[str]:
 def _states(
     provider: InsuranceProvider, syncs: list[ProviderDoctorSync], at: datetime
 ) -> list[State]:
-    ids = [sync.doctor_id for sync in syncs]
     # The version is read before the rest: what is newer than it makes the pair due once more.
+    versions = {sync.doctor_id: sync.doctor.version for sync in syncs}
+    ids = list(versions)
     visible = {doctor.pk: doctor for doctor in visible_doctors(provider, at=at).filter(pk__in=ids)}
     shown = representations.doctors_as_seen(visible.values(), provider=provider, at=at)
     profiles = {UUID(profile["id"]): canonical(profile) for profile in shown}
@@ -171,7 +172,7 @@ def _states(
     return [
         _state(visible[doctor], provider, profiles[doctor], at)
         if doctor in profiles
-        else State(0, erasure=_erasure(doctor, consents.get(doctor), at))
+        else State(versions[doctor], erasure=_erasure(doctor, consents.get(doctor), at))
         for doctor in ids
     ]
 
@@ -242,6 +243,9 @@ def mark(*, outcome: Outcome) -> None:
     standing.lease_until, standing.last_error = None, outcome.error
     if not outcome.error:
         _note_in_step(standing, outcome)
+    elif not standing.attempts:
+        # Somebody made the pair due afresh during the send, so it is as due as it was.
+        pass
     elif outcome.status == HTTPStatus.GONE:
         standing.sync_status, standing.failing_since = ProviderDoctorSync.Status.STOPPED, None
     else:
@@ -264,6 +268,17 @@ def _note_in_step(standing: ProviderDoctorSync, outcome: Outcome) -> None:
     if not job.changes_nothing:
         standing.last_profile_sync = standing.last_availability_sync = outcome.at
         standing.version_sent = job.state.version
+
+
+def retry_failing(*, provider: UUID, at: datetime) -> None:
+    """Try an insurer's failing pairs now: it has given what they may have failed for want of.
+
+    Part of a transaction of the caller.
+    """
+    failing = ProviderDoctorSync.objects.filter(
+        insurance_provider=provider, sync_status=ProviderDoctorSync.Status.FAILING
+    )
+    failing.update(attempts=0, next_attempt_at=at, updated_at=at)
 
 
 def _wait(attempts: int, outcome: Outcome) -> timedelta:

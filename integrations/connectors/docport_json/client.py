@@ -11,7 +11,7 @@ from integrations import outgoing
 # The insurer holds something newer, which is as good.
 _NEWER_IS_HELD = {HTTPStatus.CONFLICT}
 # What is gone, or never came, need not be erased.
-_NOTHING_TO_ERASE = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE}
+_NOTHING_TO_ERASE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
 def put_doctor(
