@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from integrations import outgoing
+from integrations.actions import push, webhooks
 from integrations.connectors.webhooks.mapping import new_secret
 from integrations.models import WebhookEndpoint
 from registry import ledger
@@ -64,18 +65,21 @@ def _add(
     endpoint = WebhookEndpoint.objects.create(
         insurance_provider=provider, url=url, event_types=event_types, secret=new_secret()
     )
+    push.retry_failing(provider=provider.pk, at=at)
     ledger.record("webhook_endpoint.added", subject=endpoint, by=by, at=at, url=url)
     return endpoint
 
 
 @transaction.atomic(durable=True)
 def enable(*, endpoint: WebhookEndpoint, by: ledger.Actor, at: datetime) -> WebhookEndpoint:
-    """Send to a disabled endpoint again; what was waiting for it goes first."""
+    """Send to a disabled endpoint again: what waits for it, and what its 410 parked."""
     standing = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
     if standing.status == WebhookEndpoint.Status.ENABLED:
         return standing
     standing.status, standing.disabled_at = WebhookEndpoint.Status.ENABLED, None
     standing.disabled_reason = ""
     standing.save(update_fields=["status", "disabled_at", "disabled_reason"])
+    webhooks.make_due(endpoint=standing, at=at)
+    push.retry_failing(provider=standing.insurance_provider_id, at=at)
     ledger.record("webhook_endpoint.enabled", subject=standing, by=by, at=at)
     return standing

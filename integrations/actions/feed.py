@@ -40,13 +40,15 @@ _MARK_DUE = """
                           ELSE sync.next_attempt_at END,
         updated_at = %(at)s
 """
-# A step of the consent changes what an insurer must hold, so it reopens what that one stopped.
+# A step of the consent changes what an insurer must hold, so it waits behind no failure, and it
+# reopens what the insurer stopped.
 _REOPEN = """
     UPDATE provider_doctor_sync AS sync
-    SET sync_status = 'PENDING', attempts = 0, next_attempt_at = %(at)s, updated_at = %(at)s
+    SET sync_status = CASE sync.sync_status WHEN 'STOPPED' THEN 'PENDING'
+                      ELSE sync.sync_status END,
+        attempts = 0, next_attempt_at = %(at)s, updated_at = %(at)s
     FROM unnest(%(doctors)s::uuid[], %(providers)s::uuid[]) AS pair (doctor_id, provider_id)
     WHERE sync.doctor_id = pair.doctor_id AND sync.insurance_provider_id = pair.provider_id
-          AND sync.sync_status = 'STOPPED'
 """
 
 
@@ -100,11 +102,9 @@ def _locked_heads(providers: set[UUID]) -> dict[UUID, FeedHead]:
 
 def _add_deliveries(entries: list[FeedEntry], at: datetime) -> None:
     providers = {entry.insurance_provider_id for entry in entries}
-    enabled = WebhookEndpoint.objects.filter(
-        insurance_provider__in=providers, status=WebhookEndpoint.Status.ENABLED
-    )
     endpoints: defaultdict[UUID, list[WebhookEndpoint]] = defaultdict(list)
-    for endpoint in enabled:
+    # What comes while an endpoint is disabled waits for it.
+    for endpoint in WebhookEndpoint.objects.filter(insurance_provider__in=providers):
         endpoints[endpoint.insurance_provider_id].append(endpoint)
     WebhookDelivery.objects.bulk_create(
         WebhookDelivery(

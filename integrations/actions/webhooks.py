@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
@@ -32,6 +32,7 @@ WAITS = (
 LEASE = timedelta(seconds=60)
 _JITTER = 0.2
 _GONE = "The endpoint answered 410 Gone."
+_GONE_ERROR = "http_410"
 _INTERNAL_ERROR = "internal_error"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.webhooks', 0))"
 
@@ -269,6 +270,21 @@ def retry(*, delivery: WebhookDelivery, by: ledger.Actor, at: datetime) -> Webho
     standing.save(update_fields=["status", "attempts", "next_attempt_at"])
     ledger.record("webhook_delivery.retried", subject=standing, by=by, at=at)
     return standing
+
+
+def make_due(*, endpoint: WebhookEndpoint, at: datetime) -> None:
+    """Send now what waits for an endpoint that was disabled, and what its 410 parked.
+
+    Part of a transaction of the caller, who holds the endpoint's row.
+    """
+    waiting = Q(status=WebhookDelivery.Status.PENDING, next_attempt_at__gt=at)
+    parked = Q(status=WebhookDelivery.Status.PARKED, last_error=_GONE_ERROR)
+    # Whoever marks one of them may want the endpoint's row, so nobody waits for these here.
+    rows = WebhookDelivery.objects.select_for_update(skip_locked=True)
+    ids = list(rows.filter(waiting | parked, endpoint=endpoint).values_list("pk", flat=True))
+    WebhookDelivery.objects.filter(pk__in=ids).update(
+        status=WebhookDelivery.Status.PENDING, attempts=0, next_attempt_at=at, updated_at=at
+    )
 
 
 class NothingToRetry(Exception):

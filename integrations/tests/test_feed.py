@@ -132,12 +132,12 @@ def test_an_insurers_own_event_goes_to_it_alone_whatever_the_consent() -> None:
 
 
 @pytest.mark.django_db
-def test_deliveries_are_made_for_enabled_endpoints_that_want_the_type() -> None:
+def test_deliveries_are_made_for_endpoints_that_want_the_type_even_disabled_ones() -> None:
     consent = make_consent()
     provider = consent.insurance_provider
     everything = make_endpoint(insurance_provider=provider)
     make_endpoint(insurance_provider=provider, event_types=["appointment.booked"])
-    make_endpoint(
+    disabled = make_endpoint(
         insurance_provider=provider, status=WebhookEndpoint.Status.DISABLED, disabled_at=NOW
     )
     make_endpoint()
@@ -145,11 +145,11 @@ def test_deliveries_are_made_for_enabled_endpoints_that_want_the_type() -> None:
 
     feed.sequence(at=LATER)
 
-    delivery = WebhookDelivery.objects.get()
-    assert delivery.endpoint == everything
-    assert delivery.feed_entry.event == event
-    assert delivery.subject == event.subject
-    assert delivery.next_attempt_at == LATER
+    deliveries = WebhookDelivery.objects.all()
+    assert {delivery.endpoint for delivery in deliveries} == {everything, disabled}
+    for delivery in deliveries:
+        assert delivery.feed_entry.event == event
+        assert (delivery.subject, delivery.next_attempt_at) == (event.subject, LATER)
 
 
 @pytest.mark.django_db
@@ -176,13 +176,14 @@ def test_a_pair_becomes_due_once_however_many_events_there_are() -> None:
         ("FAILING", "doctor.updated", "FAILING", NOW),
         ("STOPPED", "doctor.updated", "STOPPED", NOW),
         ("STOPPED", "doctor.withdrawn", "PENDING", LATER),
+        ("FAILING", "doctor.withdrawn", "FAILING", LATER),
     ],
 )
 def test_an_event_marks_a_known_pair(
     status: str, event_type: str, expected: str, due_at: object
 ) -> None:
     failing_since = NOW if status == "FAILING" else None
-    sync = make_sync(sync_status=status, sent=1, failing_since=failing_since)
+    sync = make_sync(sync_status=status, sent=1, failing_since=failing_since, attempts=3)
     make_event(doctor=sync.doctor, type=event_type)
 
     feed.sequence(at=LATER)
@@ -190,6 +191,7 @@ def test_an_event_marks_a_known_pair(
     sync.refresh_from_db()
     assert (sync.sync_status, sync.wanted) == (expected, 2)
     assert sync.next_attempt_at == due_at
+    assert sync.attempts == (0 if event_type == "doctor.withdrawn" else 3)
 
 
 @pytest.mark.django_db
