@@ -37,7 +37,7 @@ def slots_between(
         terms = planned.terms
         day = (terms.location_id, planned.local_date)
         if starts_at <= planned.starts_at < ends_at:
-            free = tuple(lane for lane in range(terms.capacity) if lane not in lanes)
+            free = _free_lanes(terms.capacity, lanes)
             reasons = tuple(_reasons(schedule, planned, at))
             slots.append(
                 Slot(
@@ -109,6 +109,16 @@ def why_not_free(
     ):
         against.add(Reason.ON_LEAVE)
     return _in_order(against)
+
+
+def _free_lanes(capacity: int, taken: set[int]) -> tuple[int, ...]:
+    """Give the lowest lanes that can still be had.
+
+    Not more than there are places left: after the capacity was lowered, somebody may have a lane
+    above it, and a low lane that is empty is then no place.
+    """
+    empty = [lane for lane in range(capacity) if lane not in taken]
+    return tuple(empty[: max(0, capacity - len(taken))])
 
 
 def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -122,6 +122,21 @@ def test_a_cancelled_appointment_frees_its_lane(book: Book) -> None:
     assert book(external_appointment_id="A-2").lane == 0
 
 
+def test_a_lowered_capacity_counts_who_is_in_a_higher_lane(
+    book: Book, window: Availability
+) -> None:
+    Availability.objects.update(capacity=2)
+    first = book()
+    book(external_appointment_id="A-2")
+    actions.cancel(appointment=first, reason="other", by=first.insurance_provider, at=NOW)
+    Availability.objects.update(capacity=1)
+
+    with pytest.raises(actions.SlotTaken):
+        book(external_appointment_id="A-3")
+
+    assert Appointment.objects.occupying_at(NOW).get().lane == 1
+
+
 def test_a_taken_slot_comes_with_the_next_free_times(book: Book) -> None:
     book()
 

@@ -10,11 +10,11 @@ from django.db import connection, transaction
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
-from registry.models import Doctor, InsuranceProvider, OutboxEvent
+from registry.models import Doctor, DoctorLocation, InsuranceProvider, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_location
 from scheduling import actions
 from scheduling.models import Appointment
-from scheduling.tests.factories import TUESDAY_AT_9, make_window
+from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLIENTS = 6
@@ -80,6 +80,19 @@ def test_each_slot_is_sold_as_often_as_it_has_places() -> None:
     assert outcomes["booked"] == 3 * len(STARTS)
     assert len(set(Appointment.objects.values_list("appointment_time", "lane"))) == 36
     assert len(set(Appointment.objects.values_list("token_number", flat=True))) == 36
+
+
+def test_a_lane_above_a_lowered_capacity_leaves_one_place_less() -> None:
+    """Lanes 0 and 1 are empty, but all who book are offered lane 0 alone, and so they meet."""
+    doctor, providers = bookable_doctor(capacity=2)
+    place = DoctorLocation.objects.get(doctor=doctor)
+    for start in STARTS:
+        make_appointment(doctor, providers[0], place, appointment_time=start, lane=2, capacity=3)
+
+    outcomes = race(doctor, providers)
+
+    assert outcomes == {"booked": len(STARTS), "SlotTaken": len(STARTS) * (CLIENTS - 1)}
+    assert Appointment.objects.count() == 2 * len(STARTS)
 
 
 def test_without_the_constraint_slots_are_sold_twice() -> None:

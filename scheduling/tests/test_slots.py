@@ -154,6 +154,23 @@ def test_a_slot_is_taken_when_every_lane_is() -> None:
     assert (second.free_lanes, second.reasons) == ((0,), ())
 
 
+@pytest.mark.parametrize(
+    ("capacity", "taken", "free"),
+    [(1, [1], ()), (2, [2], (0,)), (2, [1, 2], ()), (3, [0, 3], (1,)), (1, [1, 2, 3], ())],
+)
+def test_lanes_above_a_lowered_capacity_use_up_places(
+    capacity: int, taken: list[int], free: tuple[int, ...]
+) -> None:
+    terms = Terms(CLINIC, INDIA, slot_minutes=30, capacity=capacity)
+    window = Window(1, time(9), time(9, 30), FROM, None, terms)
+    others = tuple(Taken(AT_9, AT_9 + HOUR / 2, lane) for lane in taken)
+
+    (slot,) = of_day(Schedule(windows=(window,), taken=others))
+
+    assert slot.free_lanes == free
+    assert slot.reasons == (() if free else (Reason.TAKEN,))
+
+
 def test_a_long_appointment_does_not_outlive_itself() -> None:
     first = Window(1, time(9), time(13), FROM, None, Terms(CLINIC, INDIA, slot_minutes=240))
     elsewhere = Window(1, time(9), time(10), FROM, None, Terms(HOSPITAL, INDIA, slot_minutes=60))

@@ -131,7 +131,10 @@ def oracle(schedule: Schedule, starts_at: datetime, ends_at: datetime, at: datet
     for start, place, day, terms in planned(schedule, starts_at - 3 * DAY, ends_at + 2 * DAY):
         lasts = minutes(start, start + terms.length)
         busy = {lane for minute in lasts for lane in lanes[minute]}
-        free = tuple(lane for lane in range(terms.capacity) if lane not in busy)
+        free: list[int] = []
+        for lane in range(terms.capacity):
+            if lane not in busy and len(busy) + len(free) < terms.capacity:
+                free.append(lane)
         against = {
             Reason.TAKEN: not free,
             Reason.ON_LEAVE: any(minute in closed[place] for minute in lasts),
@@ -140,7 +143,7 @@ def oracle(schedule: Schedule, starts_at: datetime, ends_at: datetime, at: datet
         }
         if starts_at <= start < ends_at:
             reasons = frozenset(reason for reason, holds in against.items() if holds)
-            found.append(Found(start, place, tokens[place, day] + 1, free, reasons))
+            found.append(Found(start, place, tokens[place, day] + 1, tuple(free), reasons))
         tokens[place, day] += terms.capacity
     return found
 
