@@ -15,7 +15,7 @@ $(shell rm -f $(VENV)/.created)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check requirements
+.PHONY: help run test check bench gallery requirements
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -38,6 +38,13 @@ check: $(VENV)/.dev ## Set up, then lint, types, architecture, migrations and de
 	$(PY) $(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) .ci/check-deploy
+
+bench: $(VENV)/.dev ## Measure the main job against a floor of the same run
+	$(PY) -m bench.main_job
+
+gallery: $(VENV)/.dev ## Take a picture of every screen into var/gallery/
+	.ci/chromium
+	$(PY) -m docport.tests.gallery
 
 requirements: $(VENV)/.dev ## Compile the requirement files anew from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements.txt --python-version 3.11

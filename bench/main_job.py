@@ -1,5 +1,6 @@
-"""Measure the main job on a running DocPort: `make run` in one terminal, `make bench` in another.
+"""Measure the main job: `make bench`.
 
+Starts a DocPort of its own with demo data, or uses a running one (`--demo-file var/demo.json`).
 Prints requests per second of free slots and of bookings at 8 connections, each also as a share of
 the floor (`GET /me`: the same authentication and nothing else), and how long a booking's event
 takes from its commit to the mock insurer. All figures are of one run on one machine: compare the
@@ -10,14 +11,18 @@ import argparse
 import http.client
 import json
 import statistics
+import tempfile
 import threading
 import time
 import urllib.parse
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from docport.tests import running_site
 
 CONNECTIONS = 8
 SECONDS = 8
@@ -137,8 +142,19 @@ def delivery_seconds(client: Client, mock_url: str, slots: list[dict[str, Any]])
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--demo-file", type=Path, default=Path("var/demo.json"))
-    demo = json.loads(arguments.parse_args().demo_file.read_text())
+    arguments.add_argument("--demo-file", type=Path, help="of the DocPort that runs")
+    demo_file = arguments.parse_args().demo_file
+    with ExitStack() as stack:
+        if demo_file:
+            demo = json.loads(demo_file.read_text())
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="docport-bench-")))
+            print("Starting a DocPort of its own …", flush=True)
+            demo = running_site.start(folder / "var", stack).demo
+        measure(demo)
+
+
+def measure(demo: dict[str, Any]) -> None:
     insurer = demo["insurers"][0]
 
     def new_client() -> Client:

@@ -12,8 +12,8 @@ import requests
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from docport.demo.certificates import certificate
+from docport.tests.chromium import CHROMIUM_FLAGS, chromium
 from docport.tests.running_site import CHECKOUT, RunningSite, eventually, start
-from docport.tests.test_pages import CHROMIUM_FLAGS, chromium
 
 pytestmark = pytest.mark.browser
 

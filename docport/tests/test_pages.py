@@ -1,7 +1,5 @@
 """Every page in a real browser: nothing axe finds, nothing the CSP stops, no sideways scroll."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from consent.actions import give
 from consent.models import ConsentEvent, DataClass
+from docport.tests.chromium import CHROMIUM_FLAGS, chromium
 from integrations.models import ProviderDoctorSync
 from integrations.tests.factories import make_sync
 from registry.models import DoctorLocation, InsuranceProvider, User
@@ -36,17 +35,6 @@ from scheduling.tests.factories import make_appointment, make_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-CHROMIUM_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ALL_RULES: dict[str, Any] = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "rules": {"target-size": {"enabled": True}},
@@ -71,14 +59,6 @@ class Cast:
 
     user: User
     paths: list[str]
-
-
-def chromium() -> str:
-    if CHROMIUM:
-        return CHROMIUM
-    if os.environ.get("CI") == "true":
-        pytest.fail("Chromium is missing: put `chromium` on the PATH.")
-    pytest.skip("Chromium is missing.")
 
 
 @contextmanager

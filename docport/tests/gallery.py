@@ -1,0 +1,115 @@
+"""Take a picture of every screen, to be looked at before a release: `make gallery`.
+
+Starts a DocPort of its own with demo data and writes `var/gallery/index.html`: each screen at
+390 and 1280 px, light and dark.
+"""
+
+import html
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from docport.tests import running_site
+from docport.tests.chromium import CHROMIUM_FLAGS, chromium
+
+FOLDER = running_site.CHECKOUT / "var" / "gallery"
+SCREENS: list[tuple[int, Literal["light", "dark"]]] = [
+    (390, "light"),
+    (390, "dark"),
+    (1280, "light"),
+    (1280, "dark"),
+]
+STRANGER = {
+    "welcome": "/",
+    "sign-up": "/accounts/signup/",
+    "sign-in": "/accounts/login/",
+    "forgotten-password": "/accounts/password/reset/",
+    "api": "/api/docs/",
+    "no-such-page": "/no-such-page/",
+}
+DOCTOR = {
+    "today": "/",
+    "set-up": "/setup/",
+    "profile": "/profile/",
+    "profile-registration": "/profile/registration/",
+    "place": "/places/add/",
+    "certificates": "/credentials/",
+    "certificate-upload": "/credentials/add/",
+    "hours": "/hours/",
+    "week": "/calendar/",
+    "insurers": "/insurers/",
+    "insurer": "/insurers/nila/",
+    "give": "/insurers/saral/give/",
+    "withdraw": "/insurers/nila/withdraw/",
+}
+ADMIN = {
+    "admin": "/admin/",
+    "admin-doctors": "/admin/registry/doctor/",
+    "admin-sync": "/admin/integrations/providerdoctorsync/",
+    "admin-audit": "/admin/registry/auditlog/",
+}
+
+
+def pictures(browser: Browser, demo: dict[str, Any]) -> Iterator[Path]:
+    """Open every screen in every size and give the file of each picture."""
+    people: list[tuple[dict[str, str], dict[str, Any] | None]] = [
+        (STRANGER, None),
+        (DOCTOR, demo["doctors"][0]),
+        (ADMIN, demo["admin"]),
+    ]
+    for screens, person in people:
+        for width, colours in SCREENS:
+            context = browser.new_context(
+                base_url=demo["base_url"],
+                viewport={"width": width, "height": 844},
+                color_scheme=colours,
+            )
+            page = context.new_page()
+            if person:
+                _sign_in(page, person)
+            for name, path in screens.items():
+                page.goto(path)
+                file = FOLDER / f"{name}-{width}-{colours}.png"
+                page.screenshot(path=file, full_page=True)
+                yield file
+            context.close()
+
+
+def _sign_in(page: Page, person: dict[str, str]) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(person["email"])
+    page.get_by_label("Password", exact=True).fill(person["password"])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state()
+
+
+def _index(files: list[Path]) -> str:
+    figures = "".join(
+        f"<figure><figcaption>{html.escape(file.stem)}</figcaption>"
+        f'<a href="{file.name}"><img src="{file.name}" alt="" width="320" loading="lazy"></a>'
+        "</figure>"
+        for file in sorted(files)
+    )
+    return f'<!doctype html><html lang="en"><title>DocPort\'s screens</title>{figures}</html>'
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="docport-gallery-")))
+        print("Starting a DocPort of its own …", flush=True)  # noqa: T201
+        demo = running_site.start(own / "var", stack).demo
+        player = stack.enter_context(sync_playwright())
+        browser = player.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        files = list(pictures(browser, demo))
+        browser.close()
+    (FOLDER / "index.html").write_text(_index(files), encoding="utf-8")
+    print(f"{len(files)} pictures: {FOLDER / 'index.html'}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
