@@ -45,8 +45,8 @@ def doctors_as_seen(
         )
     )
     credentials = _by_doctor(
-        DoctorCredential.objects.current()
-        .filter(doctor_id__in=sharing_credentials, verified=True)
+        DoctorCredential.objects.valid_on(at.date())
+        .filter(doctor_id__in=sharing_credentials)
         .order_by("-year", "id")
     )
     seen = []
@@ -69,7 +69,7 @@ def credentials_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: date
         return {}
     shown: Json = {"doctor_id": str(doctor.pk), "version": doctor.version}
     if DataClass.CREDENTIALS in consent.data_classes:
-        verified = DoctorCredential.objects.current().filter(doctor=doctor, verified=True)
+        verified = DoctorCredential.objects.valid_on(at.date()).filter(doctor=doctor)
         shown["items"] = [_credential(row) for row in verified.order_by("-year", "id")]
     return shown
 

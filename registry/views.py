@@ -1,9 +1,8 @@
-from datetime import date
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
@@ -49,7 +48,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
         {
             "doctor": doctor,
             "places": DoctorLocation.objects.filter(doctor=doctor),
-            "credentials": DoctorCredential.objects.filter(doctor=doctor).current(),
+            "credentials": _papers(doctor),
             "last_change": revisions.order_by("-version").first(),
             "suspension": _suspension(doctor),
         },
@@ -119,13 +118,17 @@ def place_edit(request: SignedInRequest, location_id: UUID) -> HttpResponse:
 @require_safe
 def credential_list(request: SignedInRequest) -> HttpResponse:
     doctor = doctor_of(request)
-    mine = DoctorCredential.objects.filter(doctor=doctor)
-    current = mine.current()
+    replaced = DoctorCredential.objects.filter(doctor=doctor).replaced()
     return render(
         request,
         "registry/credential_list.html",
-        {"doctor": doctor, "credentials": current, "replaced": mine.replaced()},
+        {"doctor": doctor, "credentials": _papers(doctor), "replaced": replaced},
     )
+
+
+def _papers(doctor: Doctor) -> QuerySet[DoctorCredential]:
+    mine = DoctorCredential.objects.filter(doctor=doctor)
+    return mine.current().judged_on(doctor.day_at(now()))
 
 
 @form_page
@@ -135,7 +138,7 @@ def credential_add(request: SignedInRequest) -> HttpResponse:
     form = CredentialForm(
         posted(request),
         request.FILES if request.method == "POST" else None,
-        today=_today(doctor),
+        today=doctor.day_at(now()),
         initial=_details_of(replaces),
     )
     if form.is_valid() and _certificate_kept(request, doctor, form, replaces):
@@ -173,7 +176,7 @@ def _to_replace(request: SignedInRequest, doctor: Doctor) -> DoctorCredential | 
     wanted = request.GET.get("replaces")
     if wanted is None:
         return None
-    mine = DoctorCredential.objects.filter(doctor=doctor).replaceable()
+    mine = DoctorCredential.objects.filter(doctor=doctor).replaceable_on(doctor.day_at(now()))
     try:
         return get_object_or_404(mine, pk=UUID(wanted))
     except ValueError as error:
@@ -185,10 +188,6 @@ def _details_of(credential: DoctorCredential | None) -> dict[str, Any] | None:
         return None
     names = ("kind", "degree", "institution", "year")
     return {name: getattr(credential, name) for name in names}
-
-
-def _today(doctor: Doctor) -> date:
-    return now().astimezone(ZoneInfo(doctor.timezone)).date()
 
 
 @require_safe
@@ -206,9 +205,9 @@ def profile_submit(request: SignedInRequest) -> HttpResponse:
     context = {
         "form": form,
         "doctor": doctor,
-        "lacks": doctor.lacks_to_submit(),
+        "lacks": doctor.lacks_to_submit(doctor.day_at(now())),
         "places": DoctorLocation.objects.filter(doctor=doctor),
-        "credentials": DoctorCredential.objects.filter(doctor=doctor).current(),
+        "credentials": _papers(doctor),
     }
     return page(request, "registry/submit.html", context)
 

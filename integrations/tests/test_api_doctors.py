@@ -183,6 +183,15 @@ def test_credentials_are_the_verified_ones() -> None:
     assert "certificate" not in str(shown)
 
 
+def test_a_credential_that_has_run_out_is_shown_nowhere() -> None:
+    caller = make_caller()
+    doctor = share(caller)
+    make_verified_credential(doctor, valid_until=date(2020, 1, 1))
+
+    assert caller.get(f"/doctors/{doctor.pk}/credentials").json()["items"] == []
+    assert caller.get(f"/doctors/{doctor.pk}").json()["credentials"] == []
+
+
 def test_availability_has_hours_and_exceptions_without_reasons() -> None:
     caller = make_caller()
     doctor = share(caller)

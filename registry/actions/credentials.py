@@ -3,7 +3,7 @@ from hashlib import sha256
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import Error, transaction
 
 from registry import certificates, ledger
 from registry.actions import versions
@@ -45,7 +45,10 @@ def add_credential(
     """Add a degree or registration with its certificate, sealed before it touches the disk.
 
     The file is written before the transaction, so that no lock waits for the disk, and removed
-    when the transaction fails.
+    when the transaction has failed and nobody needs it.
+
+    The same file may come again for the credential that it replaces: a doctor who gave a wrong
+    year corrects it so.
 
     Args:
         kind: one of `DoctorCredential.Kind`.
@@ -76,8 +79,19 @@ def add_credential(
     try:
         return _add(doctor, credential, replaces=replaces, by=by, at=at)
     except BaseException:
-        default_storage.delete(credential.certificate.name)
+        _remove_unless_kept(credential)
         raise
+
+
+def _remove_unless_kept(credential: DoctorCredential) -> None:
+    """Remove the file of a failed transaction, which may yet stand if only its answer was lost."""
+    try:
+        is_kept = DoctorCredential.objects.filter(pk=credential.pk).exists()
+    except Error:
+        # Nobody can tell now. A file without a row harms nobody; a row without its file does.
+        return
+    if not is_kept:
+        default_storage.delete(credential.certificate.name or "")
 
 
 @transaction.atomic(durable=True)
@@ -90,7 +104,9 @@ def _add(
     at: datetime,
 ) -> DoctorCredential:
     standing = versions.lock(doctor)
-    same = DoctorCredential.objects.filter(doctor=standing, sha256=credential.sha256)
+    same = DoctorCredential.objects.current().filter(doctor=standing, sha256=credential.sha256)
+    if replaces is not None:
+        same = same.exclude(pk=replaces.pk)
     if earlier := same.first():
         raise AlreadyUploaded(earlier)
     credential.doctor = standing
@@ -98,7 +114,7 @@ def _add(
         credential.status = DoctorCredential.Status.IN_REVIEW
     credential.save()
     if replaces is not None:
-        _replace(replaces, credential)
+        _replace(replaces, credential, standing.day_at(at))
     versions.stamp(standing, by=by, at=at)
     ledger.record(
         "credential.added",
@@ -113,9 +129,9 @@ def _add(
     return credential
 
 
-def _replace(old: DoctorCredential, new: DoctorCredential) -> None:
+def _replace(old: DoctorCredential, new: DoctorCredential, day: date) -> None:
     standing = DoctorCredential.objects.select_for_update().get(pk=old.pk)
-    if standing.doctor_id != new.doctor_id or not standing.can_be_replaced:
+    if standing.doctor_id != new.doctor_id or not standing.can_be_replaced_on(day):
         raise CannotBeReplaced
     standing.replaced_by = new
     standing.save(update_fields=["replaced_by"])

@@ -167,7 +167,7 @@ def submit(*, doctor: Doctor, by: User, at: datetime) -> Doctor:
     standing = versions.lock(doctor)
     if standing.status != Doctor.Status.DRAFT:
         raise AlreadySent
-    if lacks := standing.lacks_to_submit():
+    if lacks := standing.lacks_to_submit(standing.day_at(at)):
         raise Incomplete(lacks)
     standing.status, standing.attested_at = Doctor.Status.SUBMITTED, at
     DoctorCredential.objects.filter(

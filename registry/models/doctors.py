@@ -1,9 +1,10 @@
 import uuid
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Concat, Lower, Upper
 
 from registry.constraints import at_least, both_or_neither, one_of, only_when, subset_of
@@ -117,7 +118,12 @@ class Doctor(Timestamped):
         """Give the name with its title, or the email while there is no name."""
         if not self.full_name:
             return self.email
-        return self.full_name if self.full_name.startswith("Dr") else f"Dr {self.full_name}"
+        has_title = self.full_name.startswith(("Dr ", "Dr. "))
+        return self.full_name if has_title else f"Dr {self.full_name}"
+
+    def day_at(self, at: datetime) -> date:
+        """Give the day it is for the doctor at the aware instant `at`."""
+        return at.astimezone(ZoneInfo(self.timezone)).date()
 
     @property
     def lacks(self) -> list[str]:
@@ -130,9 +136,9 @@ class Doctor(Timestamped):
         }
         return [label for label, value in needed.items() if not value]
 
-    def lacks_to_submit(self) -> list[str]:
-        """Name what is missing before the doctor can send the profile to be checked."""
-        usable = DoctorCredential.objects.filter(doctor=self).usable()
+    def lacks_to_submit(self, day: date) -> list[str]:
+        """Name what is missing on `day` before the doctor can send the profile to be checked."""
+        usable = DoctorCredential.objects.filter(doctor=self).usable_on(day)
         lacks = self.lacks
         if not DoctorLocation.objects.filter(doctor=self, is_active=True).exists():
             lacks.append("a place")
@@ -192,6 +198,14 @@ class DoctorCredentialStatus(models.TextChoices):
 STALE = (DoctorCredentialStatus.NEEDS_CHANGE, DoctorCredentialStatus.EXPIRED)
 
 
+def _run_out_on(day: date) -> Q:
+    return Q(valid_until__isnull=False, valid_until__lt=day)
+
+
+def _must_change_on(day: date) -> Q:
+    return Q(status__in=STALE) | _run_out_on(day)
+
+
 class DoctorCredentialQuerySet(models.QuerySet["DoctorCredential"]):
     """Which credentials."""
 
@@ -203,18 +217,24 @@ class DoctorCredentialQuerySet(models.QuerySet["DoctorCredential"]):
         """Keep those that a newer upload replaces."""
         return self.exclude(replaced_by_id=None)
 
-    def replaceable(self) -> "DoctorCredentialQuerySet":
-        """Keep what the doctor may upload anew; twin of `DoctorCredential.can_be_replaced`."""
-        return self.current().filter(status__in=STALE)
+    def replaceable_on(self, day: date) -> "DoctorCredentialQuerySet":
+        """Keep what the doctor may upload anew; twin of `DoctorCredential.can_be_replaced_on`."""
+        return self.current().filter(_must_change_on(day))
 
-    def usable(self) -> "DoctorCredentialQuerySet":
+    def usable_on(self, day: date) -> "DoctorCredentialQuerySet":
         """Leave out those that the doctor must change or renew."""
-        return self.current().exclude(status__in=STALE)
+        return self.current().exclude(_must_change_on(day))
+
+    def judged_on(self, day: date) -> "DoctorCredentialQuerySet":
+        """Give each row `has_run_out` and `must_change`, as they are on `day`, for pages."""
+        return self.annotate(
+            has_run_out=ExpressionWrapper(_run_out_on(day), models.BooleanField()),
+            must_change=ExpressionWrapper(_must_change_on(day), models.BooleanField()),
+        )
 
     def valid_on(self, day: date) -> "DoctorCredentialQuerySet":
         """Keep verified credentials that have not run out on `day`."""
-        in_time = Q(valid_until=None) | Q(valid_until__gte=day)
-        return self.current().filter(in_time, verified=True)
+        return self.current().filter(~_run_out_on(day), verified=True)
 
 
 class DoctorCredentialKind(models.TextChoices):
@@ -294,10 +314,10 @@ class DoctorCredential(Timestamped):
     def __str__(self) -> str:
         return f"{self.degree}, {self.institution}"
 
-    @property
-    def can_be_replaced(self) -> bool:
-        """Tell whether the doctor may upload it anew; twin of `replaceable`."""
-        return self.replaced_by_id is None and self.status in STALE
+    def can_be_replaced_on(self, day: date) -> bool:
+        """Tell whether the doctor may upload it anew; twin of `replaceable_on`."""
+        has_run_out = self.valid_until is not None and self.valid_until < day
+        return self.replaced_by_id is None and (has_run_out or self.status in STALE)
 
     @property
     def encryption_context(self) -> str:

@@ -1,3 +1,4 @@
+from datetime import date, timedelta
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -14,12 +16,15 @@ from pytest_django import DjangoAssertNumQueries
 from registry import actions, ledger
 from registry.certificates import CertificateRefused
 from registry.models import AuditLog, Doctor, DoctorCredential, User
+from registry.models.doctors import DoctorCredentialQuerySet
 from registry.tests.factories import (
     NOW,
+    make_admin,
     make_credential,
     make_doctor,
     make_draft_doctor,
     make_user,
+    make_verified_credential,
 )
 from registry.tests.papers import pdf, picture
 from registry.tests.traces import nothing_happened, recorded, told
@@ -33,6 +38,8 @@ DETAILS: dict[str, Any] = {
     "year": 2008,
 }
 ADD = reverse("registry:credential_add")
+TODAY = NOW.date()
+YESTERDAY = TODAY - timedelta(days=1)
 
 
 def add(doctor: Doctor, content: bytes | None = None, **given: Any) -> DoctorCredential:
@@ -112,6 +119,34 @@ def test_the_same_file_is_taken_once() -> None:
     assert told(doctor) == [("doctor.updated", 2)]
 
 
+def test_wrong_details_are_corrected_with_the_same_file() -> None:
+    doctor = make_doctor(status="SUBMITTED")
+    content = pdf()
+    user, admin = make_user(doctor=doctor), make_admin()
+    wrong = add(doctor, content, by=user, year=2021)
+    actions.ask_for_change(credential=wrong, reason="The year is 2012", by=admin, at=NOW)
+
+    right = add(doctor, content, by=user, year=2012, replaces=wrong)
+    actions.ask_for_change(credential=right, reason="2021 after all", by=admin, at=NOW)
+    again = add(doctor, content, by=user, year=2021, replaces=right)
+
+    assert list(DoctorCredential.objects.current()) == [again]
+    assert [paper.sha256 for paper in (wrong, right)] == [again.sha256] * 2
+
+
+def test_a_replacement_may_not_repeat_another_certificate() -> None:
+    doctor = make_doctor(status="SUBMITTED")
+    content, user = pdf(), make_user(doctor=doctor)
+    kept = add(doctor, content, by=user)
+    old = make_credential(doctor, status="NEEDS_CHANGE", reason="Blurred", degree="MD")
+
+    with pytest.raises(actions.AlreadyUploaded):
+        add(doctor, content, by=user, replaces=old)
+
+    assert set(DoctorCredential.objects.current()) == {kept, old}
+    assert stored_files() == [str(kept.pk)]
+
+
 def test_two_doctors_may_upload_the_same_bytes() -> None:
     content = pdf()
 
@@ -131,6 +166,37 @@ def test_a_failed_transaction_removes_the_file(monkeypatch: pytest.MonkeyPatch) 
     assert nothing_happened(doctor)
     assert not DoctorCredential.objects.exists()
     assert stored_files() == []
+
+
+def test_a_commit_whose_answer_was_lost_keeps_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    doctor = make_draft_doctor()
+    user = make_user(doctor=doctor)
+    commit = connection.commit
+
+    def commit_and_lose_the_answer() -> None:
+        commit()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        patch.setattr(connection, "commit", commit_and_lose_the_answer)
+        add(doctor, by=user)
+
+    credential = DoctorCredential.objects.get()
+    assert stored_files() == [str(credential.pk)]
+
+
+def test_a_file_stays_while_nobody_can_tell_whether_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("the database went away")
+
+    monkeypatch.setattr(ledger, "publish", fail)
+    monkeypatch.setattr(DoctorCredentialQuerySet, "exists", fail)
+    with pytest.raises(OperationalError):
+        add(make_draft_doctor())
+
+    assert len(stored_files()) == 1
 
 
 def test_a_better_upload_replaces_and_keeps_the_old_one() -> None:
@@ -168,11 +234,46 @@ def test_querysets_and_rows_agree_on_what_can_be_replaced() -> None:
     make_credential(doctor, status="NEEDS_CHANGE", reason="Blurred", replaced_by=newest)
     make_credential(doctor, status="NEEDS_CHANGE", reason="Blurred")
     make_credential(doctor, status="EXPIRED")
+    make_verified_credential(doctor, valid_until=YESTERDAY)
+    make_verified_credential(doctor, valid_until=YESTERDAY, replaced_by=make_credential(doctor))
+    make_verified_credential(doctor, valid_until=TODAY)
 
-    found = set(DoctorCredential.objects.replaceable())
+    found = set(DoctorCredential.objects.replaceable_on(TODAY))
 
-    assert len(found) == 2
-    assert found == {row for row in DoctorCredential.objects.all() if row.can_be_replaced}
+    assert len(found) == 3
+    assert found == {row for row in DoctorCredential.objects.all() if row.can_be_replaced_on(TODAY)}
+    current = DoctorCredential.objects.current()
+    assert found == {row for row in current.judged_on(TODAY) if row.must_change}
+    assert found == set(current) - set(DoctorCredential.objects.usable_on(TODAY))
+
+
+def test_a_certificate_that_has_run_out_is_renewed() -> None:
+    doctor = make_doctor()
+    old = make_verified_credential(doctor, valid_until=YESTERDAY)
+
+    new = add(doctor, replaces=old, valid_until=TODAY)
+
+    old.refresh_from_db()
+    assert (old.replaced_by, old.status) == (new, "VERIFIED")
+
+
+def test_the_page_says_that_a_certificate_has_run_out_and_takes_its_renewal(
+    client: Client,
+) -> None:
+    doctor = make_doctor()
+    signed_in(client, doctor)
+    old = make_verified_credential(doctor, valid_until=date(2024, 3, 31))
+    path = f"{ADD}?replaces={old.pk}"
+
+    listed = client.get(reverse("registry:credential_list")).content.decode()
+    response = client.post(path, DETAILS | {"certificate": upload()})
+
+    assert path in listed
+    assert "Run out" in listed
+    assert "Upload the renewed one" in listed
+    assert response.status_code == 302
+    old.refresh_from_db()
+    assert old.replaced_by is not None
 
 
 def test_the_page_uploads_and_the_list_shows_it(client: Client) -> None:
@@ -304,7 +405,7 @@ def test_a_certificate_replaced_meanwhile_is_refused_on_the_form(
     doctor = make_doctor(status="SUBMITTED")
     signed_in(client, doctor)
     old = make_credential(doctor, status="NEEDS_CHANGE", reason="Blurred")
-    monkeypatch.setattr(DoctorCredential, "can_be_replaced", property(lambda _: False))
+    monkeypatch.setattr(DoctorCredential, "can_be_replaced_on", lambda *_: False)
 
     response = client.post(f"{ADD}?replaces={old.pk}", DETAILS | {"certificate": upload()})
 

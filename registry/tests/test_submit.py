@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -38,6 +40,16 @@ def test_a_complete_profile_is_sent_with_the_doctors_word() -> None:
     assert DoctorCredential.objects.get().status == "IN_REVIEW"
     assert recorded(doctor) == ["doctor.submitted"]
     assert told(doctor) == [("doctor.updated", 2)]
+
+
+def test_a_certificate_that_has_run_out_does_not_do() -> None:
+    doctor = complete_draft()
+    DoctorCredential.objects.update(valid_until=NOW.date() - timedelta(days=1))
+
+    with pytest.raises(actions.Incomplete, match=r"Still missing: a certificate\."):
+        submit(doctor)
+
+    assert nothing_happened(doctor)
 
 
 def test_an_empty_profile_is_refused_and_told_all_it_lacks() -> None:
