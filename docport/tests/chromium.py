@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+# As .ci/chromium looks for them.
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",
