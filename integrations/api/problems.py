@@ -69,6 +69,13 @@ CODES = {
         "The API key is mistyped, unknown, revoked or out of date.",
         "Check the key; if it has ended, ask for a new one.",
     ),
+    "https_required": Code(
+        403,
+        "The call came over plain http",
+        "Calls are answered over https alone; this one was not looked at.",
+        "Call the https address. A key that was sent over http is not secret any more: "
+        "ask for a new one.",
+    ),
     "key_mode_mismatch": Code(
         403,
         "Test key and live insurer, or the other way round",

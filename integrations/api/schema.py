@@ -17,6 +17,7 @@ REQUEST_ID = {
 _EVERY_CALL = [
     # A parameter that nobody knows is refused everywhere.
     "invalid_request",
+    "https_required",
     "not_authenticated",
     "invalid_key",
     "key_mode_mismatch",

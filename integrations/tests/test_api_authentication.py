@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from integrations.actions import keys
 from integrations.models import Scope
@@ -111,3 +112,26 @@ def test_a_missing_scope_is_named() -> None:
     assert response.json()["scope"] == "doctors:read"
     assert "doctors:read" in response.json()["detail"]
     assert caller.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/me", "/appointments", "/openapi.json", "/nothing/here"])
+def test_plain_http_is_refused_before_the_key_is_looked_at(  # type: ignore[no-untyped-def]
+    settings: Settings, path: str, django_assert_num_queries
+) -> None:
+    caller = make_caller()
+    settings.PRODUCTION = True
+
+    with django_assert_num_queries(0):
+        response = caller.get(path)
+
+    assert (response.status_code, response.json()["code"]) == (403, "https_required")
+    assert "Location" not in response
+
+
+def test_https_is_answered_in_production(settings: Settings) -> None:
+    caller = make_caller()
+    settings.PRODUCTION = True
+    headers = {"Authorization": f"Bearer {caller.key}"}
+
+    assert Client().get("/api/v1/me", headers=headers, secure=True).status_code == 200
+    assert Client().get("/api/v1/nothing", headers=headers, secure=True).status_code == 404

@@ -10,7 +10,7 @@ from integrations.api.parsers import MOST_BYTES
 from integrations.api.permissions import Needs
 from integrations.api.serializers import MOST_ROWS, Exact, query_of
 from integrations.api.shapes import MeOut
-from integrations.api.views.base import InsurerView
+from integrations.api.views.base import InsurerView, refuse_plain_http
 from integrations.api.views.doctors import MOST_SLOT_DAYS
 from integrations.api.views.events import FEED_DAYS
 from integrations.representations import instant
@@ -58,4 +58,5 @@ class UnknownPath(InsurerView):
     permission_classes = [AllowAny]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_plain_http(request)
         raise NotFound

@@ -3,6 +3,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils.timezone import now
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -62,6 +63,7 @@ class InsurerView(APIView):
         return {"Cache-Control": "no-store", "Vary": "Authorization"}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_plain_http(request)
         self.at = now()
         super().initial(request, *args, **kwargs)
         if "Transfer-Encoding" in request.headers:
@@ -83,6 +85,12 @@ class InsurerView(APIView):
         if _matches(self.request.headers.get("If-None-Match", ""), etag):
             return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
         return Response(data, headers={"ETag": etag})
+
+
+def refuse_plain_http(request: Request) -> None:
+    """Refuse before the key is looked at; a redirect would only hide that it was sent openly."""
+    if settings.PRODUCTION and not request.is_secure():
+        raise Problem("https_required")
 
 
 def _media_type(request: Request) -> str:
