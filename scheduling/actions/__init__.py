@@ -11,15 +11,18 @@ from scheduling.actions.booking import (
 )
 from scheduling.actions.cancelling import NotCancellable, cancel
 from scheduling.actions.hours import (
+    MOST_AHEAD,
     HoursProblem,
     HoursRefused,
     HoursWindow,
     PlaceClosed,
     StartsInThePast,
+    StartsTooLate,
     set_weekly_hours,
 )
 
 __all__ = [
+    "MOST_AHEAD",
     "AppointmentsNotShared",
     "ExternalIdUsed",
     "HoursProblem",
@@ -31,6 +34,7 @@ __all__ = [
     "SlotRefused",
     "SlotTaken",
     "StartsInThePast",
+    "StartsTooLate",
     "TooManyBookings",
     "book",
     "cancel",

@@ -14,6 +14,7 @@ from registry.models import Doctor, DoctorLocation, User
 from scheduling import wording
 from scheduling.models import Availability, DayOfWeek, Mode
 
+MOST_AHEAD = timedelta(days=2 * 366)
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _WEEK_MINUTES = 7 * 24 * 60
@@ -77,6 +78,13 @@ class StartsInThePast(Refused):
         super().__init__("Hours can start today at the earliest.")
 
 
+class StartsTooLate(Refused):
+    """The hours would start in a time that nobody plans for; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("Hours can start within two years from today.")
+
+
 class PlaceClosed(Refused):
     """The place is not in use, or not this doctor's; nothing was changed."""
 
@@ -129,20 +137,23 @@ def set_weekly_hours(
     hours that do not change at all record nothing.
 
     Args:
-        effective_from: date at the place, today there or later.
+        effective_from: date at the place, from today there to `MOST_AHEAD` later.
         at: aware instant of the change.
 
     Raises:
         HoursRefused: names each window that has no length, does not fit its slots or overlaps
             another, here or at another place.
-        StartsInThePast, PlaceClosed: nothing was changed.
+        StartsInThePast, StartsTooLate, PlaceClosed: nothing was changed.
     """
     standing = versions.lock(doctor)
     place = DoctorLocation.objects.filter(pk=location.pk, doctor=standing, is_active=True).first()
     if place is None:
         raise PlaceClosed
-    if effective_from < at.astimezone(ZoneInfo(place.timezone)).date():
+    today = at.astimezone(ZoneInfo(place.timezone)).date()
+    if effective_from < today:
         raise StartsInThePast
+    if effective_from > today + MOST_AHEAD:
+        raise StartsTooLate
     _refuse([*_misfits(windows), *_overlaps_within(windows)])
     change = _Change(standing, place, windows, effective_from)
     _refuse(list(change.overlaps()))

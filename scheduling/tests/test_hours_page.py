@@ -265,3 +265,16 @@ def test_the_page_starts_at_a_date_that_makes_sense(
     page: Client, place: DoctorLocation, asked: str
 ) -> None:
     assert page.get(HOURS, {"from": asked}).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["1pm", "2am"])
+def test_hours_far_ahead_are_refused_at_their_date(
+    page: Client, place: DoctorLocation, end: str
+) -> None:
+    periods = {"0-0-start_time": "9am", "0-0-end_time": end}
+
+    response = page.post(HOURS, typed(place, effective_from="9999-12-31", **periods))
+
+    assertContains(response, "Hours can start within two years from today.", 2, status_code=422)
+    assertContains(response, 'value="9999-12-31"', status_code=422)
+    assert not Availability.objects.exists()

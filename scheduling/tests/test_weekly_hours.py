@@ -268,6 +268,19 @@ def test_hours_begin_today_at_the_place_or_later(hours: Hours) -> None:
     assert hours.set(MORNING, effective_from=TODAY)
 
 
+@pytest.mark.parametrize("window", [MORNING, NIGHT])
+@pytest.mark.parametrize("start", [TODAY + actions.MOST_AHEAD + DAY, date.max])
+def test_hours_begin_in_a_time_that_people_plan_for(
+    hours: Hours, window: HoursWindow, start: date
+) -> None:
+    with pytest.raises(actions.StartsTooLate):
+        hours.set(window, effective_from=start)
+    assert hours.standing() == []
+    assert not OutboxEvent.objects.exists()
+
+    assert hours.set(window, effective_from=TODAY + actions.MOST_AHEAD)
+
+
 def test_hours_need_a_place_in_use_of_ones_own(hours: Hours) -> None:
     with pytest.raises(actions.PlaceClosed):
         hours.set(MORNING, location=make_location(make_doctor()))

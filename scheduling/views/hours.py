@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -48,7 +48,7 @@ def _start(request: HttpRequest, place: DoctorLocation) -> date:
         asked = date.fromisoformat(request.GET.get("from", ""))
     except ValueError:
         return today
-    return min(max(asked, today), today + timedelta(days=3650))
+    return min(max(asked, today), today + actions.MOST_AHEAD)
 
 
 def _save(
