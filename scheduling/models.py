@@ -336,10 +336,9 @@ class Appointment(Timestamped):
             return self.hold_expires_at is not None and at < self.hold_expires_at
         return self.status in self.OCCUPYING
 
-    @property
-    def is_cancellable(self) -> bool:
-        """Tell whether it can still be cancelled: it is booked and has not been kept."""
-        return self.status in self.CANCELLABLE
+    def is_cancellable_at(self, at: datetime) -> bool:
+        """Tell whether it can still be cancelled at `at`: it is booked and has not begun."""
+        return self.status in self.CANCELLABLE and at < self.appointment_time
 
     @property
     def local_time(self) -> datetime:

@@ -1,5 +1,6 @@
 """Book and cancel for an insurer: what the actions refuse, in the API's words."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +72,15 @@ def cancel(
         raise Problem("not_cancellable") from error
 
 
+def as_shared_now(
+    answer: Answer, provider: InsuranceProvider, doctor: Doctor, *, at: datetime
+) -> Answer:
+    """Leave out of a stored refusal the free times that the doctor has stopped sharing since."""
+    if not answer.body.get("extra") or _shares_free_times(provider, doctor, at):
+        return answer
+    return replace(answer, body=answer.body | {"extra": {}})
+
+
 def slot_as_seen(slot: Slot) -> dict[str, Any]:
     """Show a free time."""
     return {
@@ -96,13 +106,17 @@ def _against(
     error: actions.SlotRefused, provider: InsuranceProvider, doctor: Doctor, at: datetime
 ) -> dict[str, Any]:
     """Tell why, and what is free instead, to an insurer that may see free times."""
-    sharing = doctors_sharing(provider, DataClass.AVAILABILITY, at=at)
-    if not sharing.filter(pk=doctor.pk).exists():
+    if not _shares_free_times(provider, doctor, at):
         return {}
     return {
         "reasons": [reason.value for reason in error.reasons],
         "next_free": [slot_as_seen(slot) for slot in error.next_free],
     }
+
+
+def _shares_free_times(provider: InsuranceProvider, doctor: Doctor, at: datetime) -> bool:
+    sharing = doctors_sharing(provider, DataClass.AVAILABILITY, at=at)
+    return sharing.filter(pk=doctor.pk).exists()
 
 
 def _refused(code: str, doctor: Doctor, extra: dict[str, Any]) -> Refused:

@@ -178,6 +178,22 @@ def test_a_taken_time_is_refused_with_the_next_free_ones_and_stays_refused() -> 
     assert caller.book(wanted(doctor), key="key-2").status_code == 201
 
 
+@pytest.mark.parametrize("start", ["2026-11-24T09:00:00+05:30", "2026-11-24T20:00:00+05:30"])
+def test_a_replay_shows_no_free_times_that_are_not_shared_any_more(start: str) -> None:
+    caller, other = make_caller(), make_caller()
+    doctor = open_on_tuesdays(caller)
+    make_appointment(doctor, other.provider)
+    first = caller.book(wanted(doctor, start=start))
+    assert {"reasons", "next_free"} <= set(first.json())
+    Consent.objects.filter(doctor=doctor).update(data_classes=["profile", "appointments"])
+
+    again = caller.book(wanted(doctor, start=start))
+
+    assert (again.status_code, again["Idempotency-Replayed"]) == (first.status_code, "true")
+    assert again.json()["code"] == first.json()["code"]
+    assert not {"reasons", "next_free"} & set(again.json())
+
+
 @pytest.mark.parametrize(
     ("start", "reasons"),
     [
@@ -452,6 +468,17 @@ def test_a_visit_that_is_over_is_not_cancelled() -> None:
     response = caller.post(f"/appointments/{done.pk}/cancel", {"reason": "other"})
 
     assert (response.status_code, response.json()["code"]) == (409, "not_cancellable")
+
+
+def test_a_visit_that_has_begun_is_not_cancelled() -> None:
+    caller = make_caller()
+    begun = make_appointment(share(caller), caller.provider, appointment_time=NOW)
+
+    response = caller.post(f"/appointments/{begun.pk}/cancel", {"reason": "other"})
+
+    assert (response.status_code, response.json()["code"]) == (409, "not_cancellable")
+    begun.refresh_from_db()
+    assert begun.status == "BOOKED"
 
 
 def test_a_cancellation_needs_a_known_reason() -> None:

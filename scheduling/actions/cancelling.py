@@ -9,11 +9,15 @@ from scheduling.models import Appointment
 
 
 class NotCancellable(Refused):
-    """The appointment is cancelled or over already; nothing was changed."""
+    """The appointment is cancelled, has begun or is over; nothing was changed."""
 
     def __init__(self, appointment: Appointment) -> None:
         self.status = Appointment.Status(appointment.status)
-        super().__init__(f"This appointment cannot be cancelled: {self.status.label.lower()}.")
+        super().__init__(
+            "It has begun, so it cannot be cancelled any more."
+            if self.status in Appointment.CANCELLABLE
+            else f"This appointment cannot be cancelled: {self.status.label.lower()}."
+        )
 
 
 @transaction.atomic(durable=True)
@@ -25,7 +29,7 @@ def cancel(
     by: User | InsuranceProvider,
     at: datetime,
 ) -> Appointment:
-    """Cancel an appointment that has not been kept yet; its time is free at once.
+    """Cancel an appointment that has not begun; its time is free at once.
 
     Args:
         reason: one of `Appointment.CancelReason`.
@@ -36,7 +40,7 @@ def cancel(
         NotCancellable: nothing was changed.
     """
     standing = Appointment.objects.select_for_update(no_key=True).get(pk=appointment.pk)
-    if not standing.is_cancellable:
+    if not standing.is_cancellable_at(at):
         raise NotCancellable(standing)
     standing.status = Appointment.Status.CANCELLED
     standing.cancel_reason, standing.cancel_note = reason, note

@@ -150,3 +150,16 @@ def test_cancelling_twice_changes_nothing(
     ):
         assertContains(answer, "This appointment cannot be cancelled: cancelled.")
     assert OutboxEvent.objects.count() == 1
+
+
+def test_what_has_begun_offers_no_cancelling(page: Client, doctor: Doctor) -> None:
+    begun = make_appointment(doctor, make_provider(), appointment_time=NOW)
+
+    assertNotContains(page.get(address(begun)), address(begun) + "cancel/")
+    for answer in (
+        page.get(address(begun) + "cancel/", follow=True),
+        page.post(address(begun) + "cancel/", {"reason": "other"}, follow=True),
+    ):
+        assertContains(answer, "It has begun, so it cannot be cancelled any more.")
+    assert Appointment.objects.get().status == Appointment.Status.BOOKED
+    assert not OutboxEvent.objects.exists()

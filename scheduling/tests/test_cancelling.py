@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from registry.models import AuditLog, OutboxEvent
@@ -52,6 +54,22 @@ def test_what_is_over_stays_as_it_is(status: str) -> None:
     appointment = make_appointment(make_doctor(), provider, status=status)
 
     with pytest.raises(actions.NotCancellable, match=Appointment.Status(status).label.lower()):
+        actions.cancel(appointment=appointment, reason=Reason.OTHER, by=provider, at=NOW)
+
+    assert Appointment.objects.get().version == 1
+    assert not AuditLog.objects.exists()
+    assert not OutboxEvent.objects.exists()
+
+
+@pytest.mark.parametrize("status", Appointment.CANCELLABLE)
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(days=1)])
+def test_what_has_begun_stays_as_it_is(status: str, late: timedelta) -> None:
+    provider = make_provider()
+    appointment = make_appointment(
+        make_doctor(), provider, status=status, appointment_time=NOW - late
+    )
+
+    with pytest.raises(actions.NotCancellable, match="It has begun"):
         actions.cancel(appointment=appointment, reason=Reason.OTHER, by=provider, at=NOW)
 
     assert Appointment.objects.get().version == 1

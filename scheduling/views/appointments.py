@@ -44,6 +44,7 @@ def appointment(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
     ).select_related("performed_by", "performed_by_provider")
     context = {
         **_shown(mine),
+        "can_be_cancelled": mine.is_cancellable_at(now()),
         "tag": _TAGS[Appointment.Status(mine.status)],
         "history": [_step(entry, request.user, mine) for entry in log],
         # An opaque name for a patient is for the doctor's eyes, not for the reception's.
@@ -57,12 +58,13 @@ def appointment(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def appointment_cancel(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
     mine = _mine(request, appointment_id)
+    at = now()
     form = CancelForm(request.POST if request.method == "POST" else None)
     try:
-        if not mine.is_cancellable:
+        if not mine.is_cancellable_at(at):
             raise actions.NotCancellable(mine)
         if form.is_valid():
-            actions.cancel(appointment=mine, **form.cleaned_data, by=request.user, at=now())
+            actions.cancel(appointment=mine, **form.cleaned_data, by=request.user, at=at)
             messages.success(
                 request, f"Cancelled. {mine.insurance_provider.name} is told within seconds."
             )

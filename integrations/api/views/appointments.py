@@ -138,6 +138,8 @@ class Appointments(InsurerView):
             at=self.at,
             effect=lambda: bookings.book(self.provider, doctor, wanted, at=self.at),
         )
+        if answer.replayed:
+            answer = bookings.as_shared_now(answer, self.provider, doctor, at=self.at)
         return _told(answer, instance=request.path)
 
 
@@ -165,7 +167,7 @@ class CancelAppointment(InsurerView):
         tags=["Appointments"],
         summary="Cancel one of your appointments",
         description="Safe to repeat: one that is cancelled already is answered as it stands. "
-        "It stays possible after the doctor has opted out.",
+        "It stays possible until it begins, also after the doctor has opted out.",
         parameters=[APPOINTMENT_ID],
         request=CancelIn,
         responses=AppointmentOut,
