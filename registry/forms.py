@@ -33,8 +33,12 @@ class FormRenderer(TemplatesSetting):
 
 @cache
 def zones() -> list[tuple[str, str]]:
-    """List the world's time zones for a select, as IANA names them."""
-    return [(name, name.replace("_", " ")) for name in sorted(available_timezones())]
+    """List the world's time zones for a select, as IANA names them: Region/City, and UTC.
+
+    The others do not say where they are, or mean the server's own (`localtime`).
+    """
+    places = [name for name in available_timezones() if "/" in name and not name.startswith("Etc/")]
+    return [(name, name.replace("_", " ")) for name in sorted([*places, "UTC"])]
 
 
 def or_choose(choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -270,6 +274,12 @@ class SubmitForm(forms.Form):
         label="I confirm that everything here is true and that these certificates are mine",
         error_messages={"required": "Confirm that everything is true before you send it."},
     )
+
+
+class SeenForm(forms.Form):
+    """Bring along which version of a doctor's record the person saw who now decides."""
+
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
 
 class ReasonForm(forms.Form):

@@ -38,18 +38,33 @@ class AlreadySuspended(Refused):
         super().__init__("This doctor is already suspended.")
 
 
+class ChangedSince(Refused):
+    """The doctor's record is no longer what the admin who decides has seen."""
+
+    def __init__(self) -> None:
+        super().__init__("This doctor's record changed since you opened this page: look again.")
+
+
 @transaction.atomic(durable=True)
-def verify_credential(*, credential: DoctorCredential, by: User, at: datetime) -> DoctorCredential:
+def verify_credential(
+    *, credential: DoctorCredential, by: User, at: datetime, seen_version: int | None = None
+) -> DoctorCredential:
     """Vouch that a certificate is genuine and says what the doctor says.
+
+    Args:
+        seen_version: version of the doctor that the admin compared it with; `None` where nobody
+            looked at a page.
 
     Raises:
         AlreadyChecked: it is verified, has run out or was replaced; nothing was changed.
+        ChangedSince: the doctor has another version by now; nothing was changed.
     """
     doctor, standing = _lock(credential)
     if standing.status in {Status.VERIFIED, Status.EXPIRED}:
         raise AlreadyChecked(
             f"This certificate is already {standing.get_status_display().lower()}."
         )
+    _same_as_seen(doctor, seen_version)
     standing.status, standing.verified, standing.reason = Status.VERIFIED, True, ""
     standing.verified_by, standing.verified_at = by, at
     standing.save(update_fields=["status", "verified", "reason", "verified_by", "verified_at"])
@@ -91,16 +106,22 @@ def ask_for_change(
 
 
 @transaction.atomic(durable=True)
-def activate(*, doctor: Doctor, by: User, at: datetime) -> Doctor:
+def activate(*, doctor: Doctor, by: User, at: datetime, seen_version: int | None = None) -> Doctor:
     """Let a doctor opt in to insurers, whether new, sent to be checked, or suspended before.
+
+    Args:
+        seen_version: version of the doctor that the admin compared with the papers; `None` where
+            nobody looked at a page.
 
     Raises:
         AlreadyActive: nothing was changed.
+        ChangedSince: the doctor has another version by now; nothing was changed.
         NotReady: nothing was changed; `lacks` names what is missing.
     """
     standing = versions.lock(doctor)
     if standing.status == Doctor.Status.ACTIVE:
         raise AlreadyActive
+    _same_as_seen(standing, seen_version)
     lacks = standing.lacks
     if not _is_proven(standing, at):
         lacks = [*lacks, "a verified certificate"]
@@ -134,6 +155,11 @@ def _move(
     event = "doctor.updated" if status == Doctor.Status.ACTIVE else "doctor.withdrawn"
     versions.tell(event, doctor, at=at)
     return doctor
+
+
+def _same_as_seen(doctor: Doctor, seen_version: int | None) -> None:
+    if seen_version is not None and seen_version != doctor.version:
+        raise ChangedSince
 
 
 def _is_proven(doctor: Doctor, at: datetime) -> bool:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from registry import actions
+from registry.forms import SeenForm
 from registry.models import User
 
 UNPROCESSABLE = 422
@@ -95,6 +96,13 @@ def tell(request: HttpRequest, run: Callable[[], object], *, done: str) -> bool:
 def stamp(request: AdminRequest) -> dict[str, Any]:
     """Give what every action is told: who, and when."""
     return {"by": request.user, "at": now()}
+
+
+def seen_version(request: AdminRequest) -> int:
+    """Give the version that the page of this decision showed; 0, which none has, without one."""
+    form = SeenForm(request.POST)
+    version: int = form.cleaned_data["version"] if form.is_valid() else 0
+    return version
 
 
 def page_of(row: models.Model) -> str:

@@ -10,7 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST, require_safe
 
 from registry import actions
-from registry.admin.base import AdminRequest, ReadOnlyAdmin, page_of, stamp, tell
+from registry.admin.base import AdminRequest, ReadOnlyAdmin, page_of, seen_version, stamp, tell
 from registry.forms import ReasonForm
 from registry.http import certificate_response
 from registry.models import DoctorCredential
@@ -25,7 +25,7 @@ class DoctorCredentialAdmin(ReadOnlyAdmin):
     list_select_related = ("doctor",)
     search_fields = ("degree", "institution", "doctor__full_name", "doctor__registration_number")
     ordering = ("created_at",)
-    actions = ("verify_chosen", "ask_for_change_of_chosen")
+    actions = ("ask_for_change_of_chosen",)
     exclude = ("certificate",)
     change_form_template = "admin/registry/doctorcredential/change_form.html"
 
@@ -50,7 +50,13 @@ class DoctorCredentialAdmin(ReadOnlyAdmin):
     @method_decorator(require_POST)
     def verify(self, request: AdminRequest, row_id: UUID) -> HttpResponse:
         credential = self.row_or_404(request, row_id)
-        self._verify(request, credential)
+        run = partial(
+            actions.verify_credential,
+            credential=credential,
+            seen_version=seen_version(request),
+            **stamp(request),
+        )
+        tell(request, run, done=f"“{credential}” is verified.")
         return redirect(page_of(credential.doctor))
 
     def ask_for_change(self, request: AdminRequest, row_id: UUID) -> HttpResponse:
@@ -68,18 +74,9 @@ class DoctorCredentialAdmin(ReadOnlyAdmin):
             request, form, about=credential, title=title, button="Ask for a change", back=back
         )
 
-    @admin.action(description="Verify the chosen certificates")
-    def verify_chosen(self, request: AdminRequest, queryset: Any) -> None:
-        for credential in queryset:
-            self._verify(request, credential)
-
     @admin.action(description="Ask for a change of one chosen certificate …")
     def ask_for_change_of_chosen(self, request: AdminRequest, queryset: Any) -> HttpResponse | None:
         if len(queryset) != 1:
             messages.error(request, "Choose one certificate: each change needs its own reason.")
             return None
         return redirect("admin:registry_credential_change", queryset[0].pk)
-
-    def _verify(self, request: AdminRequest, credential: DoctorCredential) -> None:
-        run = partial(actions.verify_credential, credential=credential, **stamp(request))
-        tell(request, run, done=f"“{credential}” is verified.")

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from guardian.shortcuts import get_user_perms
 
 from registry import actions
-from registry.admin.base import AdminRequest, ReadOnlyAdmin, page_of, stamp, tell
+from registry.admin.base import AdminRequest, ReadOnlyAdmin, page_of, seen_version, stamp, tell
 from registry.forms import ReasonForm, ReceptionistForm
 from registry.models import Doctor, DoctorCredential, DoctorLocation, User
 
@@ -41,7 +41,7 @@ class DoctorAdmin(ReadOnlyAdmin):
         "attested_at",
         "created_at",
     )
-    actions = ("activate_chosen", "suspend_chosen", "delegate_chosen")
+    actions = ("suspend_chosen", "delegate_chosen")
     fieldsets = (
         (None, {"fields": ("full_name", "email", "phone", "status", "attested_at")}),
         (
@@ -92,7 +92,10 @@ class DoctorAdmin(ReadOnlyAdmin):
     @method_decorator(require_POST)
     def activate(self, request: AdminRequest, row_id: UUID) -> HttpResponse:
         doctor = self.row_or_404(request, row_id)
-        self._activate(request, doctor)
+        run = partial(
+            actions.activate, doctor=doctor, seen_version=seen_version(request), **stamp(request)
+        )
+        tell(request, run, done=f"{doctor} is active and can now opt in to insurers.")
         return redirect(page_of(doctor))
 
     def suspend(self, request: AdminRequest, row_id: UUID) -> HttpResponse:
@@ -124,11 +127,6 @@ class DoctorAdmin(ReadOnlyAdmin):
             request, form, about=doctor, title=title, button="Save", back=page_of(doctor)
         )
 
-    @admin.action(description="Activate the chosen doctors")
-    def activate_chosen(self, request: AdminRequest, queryset: Any) -> None:
-        for doctor in queryset:
-            self._activate(request, doctor)
-
     @admin.action(description="Suspend one chosen doctor …")
     def suspend_chosen(self, request: AdminRequest, queryset: Any) -> HttpResponse | None:
         return _page_of_one(request, queryset, "admin:registry_doctor_suspend")
@@ -136,10 +134,6 @@ class DoctorAdmin(ReadOnlyAdmin):
     @admin.action(description="Add a receptionist of one chosen doctor …")
     def delegate_chosen(self, request: AdminRequest, queryset: Any) -> HttpResponse | None:
         return _page_of_one(request, queryset, "admin:registry_doctor_delegate")
-
-    def _activate(self, request: AdminRequest, doctor: Doctor) -> None:
-        run = partial(actions.activate, doctor=doctor, **stamp(request))
-        tell(request, run, done=f"{doctor} is active and can now opt in to insurers.")
 
 
 def _page_of_one(request: AdminRequest, queryset: Any, name: str) -> HttpResponse | None:

@@ -40,7 +40,7 @@ class Doctor(Timestamped):
         max_length=8, blank=True, choices=Council.choices, default=""
     )
     registration_number = models.CharField(max_length=40, null=True, blank=True, unique=True)
-    hpr_id = models.CharField(max_length=14, null=True, blank=True, unique=True)
+    hpr_id = models.CharField("HPR ID", max_length=14, null=True, blank=True, unique=True)
     specialization = models.CharField(
         max_length=32, blank=True, choices=Specialization.choices, default=""
     )

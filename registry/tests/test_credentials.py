@@ -177,9 +177,10 @@ def test_a_commit_whose_answer_was_lost_keeps_its_file(monkeypatch: pytest.Monke
         commit()
         raise OperationalError("server closed the connection unexpectedly")
 
-    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+    with monkeypatch.context() as patch:
         patch.setattr(connection, "commit", commit_and_lose_the_answer)
-        add(doctor, by=user)
+        with pytest.raises(OperationalError):
+            add(doctor, by=user)
 
     credential = DoctorCredential.objects.get()
     assert stored_files() == [str(credential.pk)]

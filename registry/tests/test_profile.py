@@ -361,6 +361,32 @@ PAGES = [
 ]
 
 
+@pytest.mark.parametrize("section_or_place", [section("practice"), reverse("registry:place_add")])
+def test_a_zone_is_a_place_on_earth_or_utc(client: Client, section_or_place: str) -> None:
+    signed_in(client, make_doctor())
+
+    page = client.get(section_or_place).content.decode()
+
+    for zone in ("Asia/Kolkata", "America/Indiana/Knox", "UTC"):
+        assert f'value="{zone}"' in page
+    for zone in ("localtime", "Factory", "Etc/GMT-5", "EST"):
+        assert f'value="{zone}"' not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "addressed"),
+    [
+        ("Asha Rao", "Dr Asha Rao"),
+        ("Drishti Sharma", "Dr Drishti Sharma"),
+        ("Dr Asha Rao", "Dr Asha Rao"),
+        ("Dr. Asha Rao", "Dr. Asha Rao"),
+        ("", "asha@example.org"),
+    ],
+)
+def test_everybody_is_addressed_with_one_title(name: str, addressed: str) -> None:
+    assert Doctor(full_name=name, email="asha@example.org").addressed_as == addressed
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_strangers_are_asked_to_sign_in(client: Client, path: str) -> None:
     response = client.get(path)

@@ -157,6 +157,28 @@ def test_a_refused_activation_names_all_that_is_missing(admin: User) -> None:
     assert refusal.value.lacks[-1] == "a verified certificate"
 
 
+def test_what_the_admin_saw_can_be_activated(admin: User) -> None:
+    doctor = make_doctor(status="SUBMITTED", version=7)
+    make_verified_credential(doctor, verified_by=admin)
+
+    assert actions.activate(doctor=doctor, seen_version=7, by=admin, at=NOW).status == "ACTIVE"
+
+
+def test_nothing_is_decided_about_a_record_that_changed_since(admin: User) -> None:
+    doctor = make_doctor(status="SUBMITTED", version=8)
+    make_verified_credential(doctor, verified_by=admin)
+    credential = make_credential(doctor)
+
+    with pytest.raises(actions.ChangedSince, match="changed since you opened this page"):
+        actions.activate(doctor=doctor, seen_version=7, by=admin, at=NOW)
+    with pytest.raises(actions.ChangedSince, match="look again"):
+        actions.verify_credential(credential=credential, seen_version=7, by=admin, at=NOW)
+
+    assert nothing_happened(doctor)
+    credential.refresh_from_db()
+    assert not credential.verified
+
+
 def test_an_active_doctor_is_not_activated_again(admin: User) -> None:
     doctor = make_doctor()
 
