@@ -24,6 +24,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "reconcile_pairs": {
+        "task": "integrations.tasks.reconcile_pairs",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "forget_answers": {
         "task": "integrations.tasks.forget_answers",
         "schedule": 3600.0,

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import caches
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.timezone import now  # noqa: TID251  This is an edge.
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from docport.tasks import HEARTBEAT_KEY
+from integrations.actions.drain import MOST_AT_ONCE
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from registry.models import OutboxEvent
 
@@ -72,25 +73,36 @@ def _outbox(at: datetime) -> Part:
 
 
 def _webhooks(at: datetime) -> Part:
-    # What waits behind an earlier event, or for a disabled endpoint, waits for the insurer.
+    # What waits behind an earlier event, or for an endpoint that is disabled, that fails or that
+    # has all its sends under way, waits for the insurer: it is told, but no fault of ours.
     earlier = WebhookDelivery.objects.filter(
         endpoint=OuterRef("endpoint"),
         subject=OuterRef("subject"),
         feed_entry__lt=OuterRef("feed_entry"),
         status=WebhookDelivery.Status.PENDING,
     )
-    due = WebhookDelivery.objects.due_at(at).filter(
-        ~Exists(earlier), endpoint__status=WebhookEndpoint.Status.ENABLED
+    held = WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING, lease_until__gt=at)
+    busy = held.order_by().values("endpoint").annotate(sends=Count("pk"))
+    slow = Q(failing_since__isnull=False) | Q(
+        pk__in=busy.filter(sends__gte=MOST_AT_ONCE).values("endpoint")
     )
-    oldest = due.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
-    return _age(oldest, at, WAITING_AT_MOST)
+    enabled = WebhookEndpoint.objects.filter(status=WebhookEndpoint.Status.ENABLED)
+    due = WebhookDelivery.objects.due_at(at)
+    ours = due.filter(~Exists(earlier), endpoint__in=enabled.exclude(slow))
+    theirs = due.filter(endpoint__in=enabled.filter(slow)).aggregate(
+        count=Count("pk"), oldest=Min("next_attempt_at")
+    )
+    oldest = ours.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
+    waiting = {"count": theirs["count"], "age_seconds": _seconds(theirs["oldest"], at)}
+    return {**_age(oldest, at, WAITING_AT_MOST), "waiting_for_insurers": waiting}
 
 
 def _age(since: datetime | None, at: datetime, at_most: timedelta) -> Part:
-    if since is None:
-        return {"ok": True, "age_seconds": 0}
-    age = at - since
-    return {"ok": age <= at_most, "age_seconds": max(0, round(age.total_seconds()))}
+    return {"ok": since is None or at - since <= at_most, "age_seconds": _seconds(since, at)}
+
+
+def _seconds(since: datetime | None, at: datetime) -> int:
+    return 0 if since is None else max(0, round((at - since).total_seconds()))
 
 
 CHECKS: dict[str, Callable[[datetime], Part]] = {

@@ -7,19 +7,26 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from integrations.actions import answers
+from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 
 
 @shared_task
 def sequence_events() -> int:
     """Bring new events to the insurers at once; give how many sends there were."""
-    return relay(clock=now)
+    return relay(clock=now, hand_over=sequence_events.delay)
 
 
 @shared_task
 def sweep() -> int:
     """Do the same for retries, ended leases and lost wake-ups."""
-    return relay(clock=now)
+    return relay(clock=now, hand_over=sequence_events.delay)
+
+
+@shared_task
+def reconcile_pairs() -> int:
+    """Find pairs that should be sent though no event says so; the sweep sends them."""
+    return reconcile(at=now())
 
 
 @shared_task

@@ -9,11 +9,13 @@ from pytest_django import Settings
 
 from docport import health
 from docport.tasks import HEARTBEAT_KEY, worker_heartbeat
+from integrations.actions.drain import MOST_AT_ONCE
 from integrations.tests.factories import make_delivery, make_endpoint
 from registry.models import OutboxEvent
 from registry.tests.factories import NOW, make_doctor
 
 NOBODY = "redis://127.0.0.1:1/0"
+NOBODY_WAITS = {"count": 0, "age_seconds": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +62,7 @@ def test_ready_when_all_parts_are(client: Client) -> None:
         "redis": {"ok": True},
         "worker": {"ok": True, "age_seconds": 10},
         "outbox": {"ok": True, "age_seconds": 0},
-        "webhooks": {"ok": True, "age_seconds": 0},
+        "webhooks": {"ok": True, "age_seconds": 0, "waiting_for_insurers": NOBODY_WAITS},
     }
 
 
@@ -107,7 +109,11 @@ def test_not_ready_while_a_due_webhook_is_not_tried(client: Client) -> None:
     status, parts = ask(client)
 
     assert status == 503
-    assert parts["webhooks"] == {"ok": False, "age_seconds": 180}
+    assert parts["webhooks"] == {
+        "ok": False,
+        "age_seconds": 180,
+        "waiting_for_insurers": NOBODY_WAITS,
+    }
 
 
 @pytest.mark.django_db
@@ -129,6 +135,40 @@ def test_webhooks_that_wait_for_an_insurer_are_no_fault(client: Client) -> None:
     make_delivery(endpoint=disabled, next_attempt_at=NOW - timedelta(hours=1))
 
     assert ask(client)[0] == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("last_attempt_failed", [True, False])
+def test_webhooks_behind_a_dead_insurer_are_told_but_no_fault(
+    client: Client,
+    last_attempt_failed: bool,  # noqa: FBT001
+) -> None:
+    beat()
+    dead = make_endpoint(failing_since=NOW if last_attempt_failed else None)
+    for _ in range(0 if last_attempt_failed else MOST_AT_ONCE):
+        make_delivery(endpoint=dead, lease_until=NOW + timedelta(seconds=30))
+    for minutes in (3, 2, 1):
+        make_delivery(endpoint=dead, next_attempt_at=NOW - timedelta(minutes=minutes))
+
+    status, parts = ask(client)
+
+    assert status == 200
+    assert parts["webhooks"] == {
+        "ok": True,
+        "age_seconds": 0,
+        "waiting_for_insurers": {"count": 3, "age_seconds": 180},
+    }
+
+
+@pytest.mark.django_db
+def test_webhooks_behind_sends_that_are_not_all_under_way_are_our_fault(client: Client) -> None:
+    beat()
+    endpoint = make_endpoint()
+    for _ in range(MOST_AT_ONCE - 1):
+        make_delivery(endpoint=endpoint, lease_until=NOW + timedelta(seconds=30))
+    make_delivery(endpoint=endpoint, lease_until=NOW, next_attempt_at=NOW - timedelta(minutes=3))
+
+    assert ask(client)[0] == 503
 
 
 @pytest.mark.django_db

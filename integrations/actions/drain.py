@@ -1,9 +1,11 @@
-"""Send what is due, many at once, until nothing is left.
+"""Send what is due, many at once, until nothing is left or the time is up.
 
 Only the calling thread speaks to the database. The threads of the pool speak to insurers, with
 no transaction open anywhere.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 WIDTH = 16  # Sends under way at once, for each line.
 MOST_AT_ONCE = 4  # For one insurer, over all workers, so that a slow one cannot take them all.
+FAILING_AT_ONCE = WIDTH // 2  # For all insurers that fail, over all workers, for the same reason.
 _LOOK_AGAIN_SECONDS = 0.2
 
 Job = TypeVar("Job")
@@ -29,7 +32,13 @@ class Line(Generic[Job, Outcome]):
     mark: Callable[[Outcome], None]
 
 
-def drain(*lines: Line[Any, Any], look_first: Callable[[], int] = lambda: 0) -> int:
+def drain(
+    *lines: Line[Any, Any],
+    look_first: Callable[[], int] = lambda: 0,
+    seconds: float = math.inf,
+    time_is_up: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
     """Keep sends going until nothing is due and nothing is under way; tell how many there were.
 
     While a slow send is under way it looks again and again for others, of all lines, so that one
@@ -37,13 +46,20 @@ def drain(*lines: Line[Any, Any], look_first: Callable[[], int] = lambda: 0) -> 
 
     Args:
         look_first: makes work for the lines and tells how much; runs before each look.
+        seconds: how long it looks; then it only finishes what is under way.
+        time_is_up: called once when it stops looking for that reason, before it finishes.
+        clock: gives seconds that only grow.
     """
     handled = 0
     under_way: dict[Future[Any], Line[Any, Any]] = {}
+    looks, until = True, clock() + seconds
     with ThreadPoolExecutor(WIDTH * len(lines), thread_name_prefix="send") as pool:
         while True:
-            made = look_first()
-            for line in lines:
+            if looks and clock() >= until:
+                looks = False
+                time_is_up()
+            made = look_first() if looks else 0
+            for line in lines if looks else ():
                 room = WIDTH - sum(busy is line for busy in under_way.values())
                 jobs = line.lease(room) if room else []
                 under_way.update({pool.submit(line.send, job): line for job in jobs})

@@ -77,8 +77,8 @@ def enable(*, endpoint: WebhookEndpoint, by: ledger.Actor, at: datetime) -> Webh
     if standing.status == WebhookEndpoint.Status.ENABLED:
         return standing
     standing.status, standing.disabled_at = WebhookEndpoint.Status.ENABLED, None
-    standing.disabled_reason = ""
-    standing.save(update_fields=["status", "disabled_at", "disabled_reason"])
+    standing.disabled_reason, standing.failing_since = "", None
+    standing.save(update_fields=["status", "disabled_at", "disabled_reason", "failing_since"])
     webhooks.make_due(endpoint=standing, at=at)
     push.retry_failing(provider=standing.insurance_provider_id, at=at)
     ledger.record("webhook_endpoint.enabled", subject=standing, by=by, at=at)

@@ -25,9 +25,9 @@ _CONSENT_STEPS = {"consent.granted", "consent.changed", "consent.revoked", WITHD
 _MARK_DUE = """
     INSERT INTO provider_doctor_sync AS sync (
         id, doctor_id, insurance_provider_id, sync_status, wanted, sent, version_sent, state_hash,
-        last_error, attempts, next_attempt_at, created_at, updated_at
+        sent_to, last_error, attempts, next_attempt_at, created_at, updated_at
     )
-    SELECT gen_random_uuid(), pair.doctor_id, pair.provider_id, 'PENDING', 1, 0, 0, '', '', 0,
+    SELECT gen_random_uuid(), pair.doctor_id, pair.provider_id, 'PENDING', 1, 0, 0, '', '', '', 0,
            %(at)s, %(at)s, %(at)s
     FROM unnest(%(doctors)s::uuid[], %(providers)s::uuid[]) AS pair (doctor_id, provider_id)
     JOIN insurance_providers AS provider ON provider.id = pair.provider_id

@@ -20,7 +20,7 @@ from requests import Session
 
 from consent.models import Consent, visible_doctors
 from integrations import outgoing, representations
-from integrations.actions.drain import MOST_AT_ONCE, Line
+from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, Line
 from integrations.actions.webhooks import secrets_in_force
 from integrations.connectors.docport_json import client
 from integrations.connectors.docport_json.mapping import canonical, state_headers
@@ -36,33 +36,49 @@ WAITS = (
 )  # fmt: skip
 LEASE = timedelta(seconds=90)
 _JITTER = 0.2
-_ERASED = "erased"
+ERASED = "erased"
 _NO_SECRET = "no_signing_secret"  # noqa: S105  A reason, not a secret.
 _INTERNAL_ERROR = "internal_error"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.push', 0))"
 
 # Every insurer gets a first place before any gets a second; the lock keeps the most at once true.
+# Insurers with a failing pair have only a share of the sends between them all.
 _DUE = """
-    SELECT due.id
-    FROM insurance_providers AS provider
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS sends FROM provider_doctor_sync AS held
-        WHERE held.insurance_provider_id = provider.id AND held.lease_until > %(at)s
-    ) AS under_way
-    CROSS JOIN LATERAL (
-        SELECT id, row_number() OVER () AS place FROM (
-            SELECT sync.id FROM provider_doctor_sync AS sync
-            WHERE sync.insurance_provider_id = provider.id
-                  AND sync.sync_status IN ('PENDING', 'FAILING')
-                  AND sync.next_attempt_at <= %(at)s
-                  AND (sync.lease_until IS NULL OR sync.lease_until <= %(at)s)
-            ORDER BY sync.next_attempt_at
-            LIMIT greatest(%(most_at_once)s - under_way.sends, 0)
-            FOR UPDATE SKIP LOCKED
-        ) AS next_ones
-    ) AS due
-    WHERE provider.api_base_url <> ''
-    ORDER BY due.place, random()
+    WITH provider AS MATERIALIZED (
+        SELECT id, EXISTS (
+            SELECT FROM provider_doctor_sync AS failing
+            WHERE failing.insurance_provider_id = insurance_providers.id
+                  AND failing.sync_status = 'FAILING'
+        ) AS is_failing, (
+            SELECT count(*) FROM provider_doctor_sync AS held
+            WHERE held.insurance_provider_id = insurance_providers.id
+                  AND held.sync_status IN ('PENDING', 'FAILING') AND held.lease_until > %(at)s
+        ) AS sends
+        FROM insurance_providers WHERE api_base_url <> ''
+    ), due AS MATERIALIZED (
+        SELECT next_one.id, next_one.place, provider.is_failing
+        FROM provider
+        CROSS JOIN LATERAL (
+            SELECT id, row_number() OVER () AS place FROM (
+                SELECT sync.id FROM provider_doctor_sync AS sync
+                WHERE sync.insurance_provider_id = provider.id
+                      AND sync.sync_status IN ('PENDING', 'FAILING')
+                      AND sync.next_attempt_at <= %(at)s
+                      AND (sync.lease_until IS NULL OR sync.lease_until <= %(at)s)
+                ORDER BY sync.next_attempt_at
+                LIMIT greatest(%(most_at_once)s - provider.sends, 0)
+                FOR UPDATE SKIP LOCKED
+            ) AS unheld
+        ) AS next_one
+    ), ranked AS (
+        SELECT id, is_failing, place,
+               row_number() OVER (PARTITION BY is_failing ORDER BY place, random()) AS rank
+        FROM due
+    )
+    SELECT id FROM ranked
+    WHERE NOT is_failing
+          OR rank <= %(failing_at_once)s - (SELECT sum(sends) FROM provider WHERE is_failing)
+    ORDER BY place, random()
     LIMIT %(room)s
 """
 
@@ -82,7 +98,7 @@ class State:
     def hash(self) -> str:
         """Tell states apart; `provider_doctor_sync` keeps the last accepted one."""
         if self.erasure:
-            return _ERASED
+            return ERASED
         return hashlib.sha256(self.profile + self.availability).hexdigest()
 
 
@@ -97,7 +113,7 @@ class Job:
 
     @property
     def changes_nothing(self) -> bool:
-        return self.sync.state_hash == self.state.hash
+        return (self.sync.state_hash, self.sync.sent_to) == (self.state.hash, self.base_url)
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,15 @@ def lease(*, room: int, at: datetime) -> list[ProviderDoctorSync]:
     """
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
-        cursor.execute(_DUE, {"at": at, "most_at_once": MOST_AT_ONCE, "room": room})
+        cursor.execute(
+            _DUE,
+            {
+                "at": at,
+                "most_at_once": MOST_AT_ONCE,
+                "failing_at_once": FAILING_AT_ONCE,
+                "room": room,
+            },
+        )
         due = [row[0] for row in cursor.fetchall()]
     if not due:
         return []
@@ -241,6 +265,9 @@ def mark(*, outcome: Outcome) -> None:
     if standing.lease_until != job.sync.lease_until:
         return
     standing.lease_until, standing.last_error = None, outcome.error
+    standing.sent_to = job.base_url
+    # After a failure nobody knows what the insurer holds: half a state may have arrived.
+    standing.state_hash = "" if outcome.error else job.state.hash
     if not outcome.error:
         _note_in_step(standing, outcome)
     elif not standing.attempts:
@@ -264,7 +291,7 @@ def _note_in_step(standing: ProviderDoctorSync, outcome: Outcome) -> None:
         else ProviderDoctorSync.Status.IN_STEP
     )
     standing.sent, standing.attempts, standing.failing_since = job.sync.wanted, 0, None
-    standing.next_attempt_at, standing.state_hash = outcome.at, job.state.hash
+    standing.next_attempt_at = outcome.at
     if not job.changes_nothing:
         standing.last_profile_sync = standing.last_availability_sync = outcome.at
         standing.version_sent = job.state.version

@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
-from integrations.actions.drain import MOST_AT_ONCE, Line
+from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, Line
 from integrations.actions.recipients import Consents, needs_consent_now
 from integrations.connectors.webhooks import client, mapping
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -38,33 +38,45 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.webhooks', 0))"
 
 # Of each subject only the oldest unfinished event may go to an endpoint. Every endpoint gets a
 # first place before any gets a second, and the lock keeps the most at once true for all workers.
+# Endpoints whose last attempt failed have only a share of the sends between them all.
 _DUE = """
-    SELECT due.id
-    FROM webhook_endpoints AS endpoint
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS sends FROM webhook_deliveries AS held
-        WHERE held.endpoint_id = endpoint.id AND held.status = 'PENDING'
-              AND held.lease_until > %(at)s
-    ) AS under_way
-    CROSS JOIN LATERAL (
-        SELECT id, row_number() OVER () AS place FROM (
-            SELECT delivery.id FROM webhook_deliveries AS delivery
-            WHERE delivery.endpoint_id = endpoint.id AND delivery.status = 'PENDING'
-                  AND delivery.next_attempt_at <= %(at)s
-                  AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(at)s)
-                  AND NOT EXISTS (
-                      SELECT FROM webhook_deliveries AS older
-                      WHERE older.endpoint_id = delivery.endpoint_id AND older.status = 'PENDING'
-                            AND older.subject = delivery.subject
-                            AND older.feed_entry_id < delivery.feed_entry_id
-                  )
-            ORDER BY delivery.next_attempt_at, delivery.feed_entry_id
-            LIMIT greatest(%(most_at_once)s - under_way.sends, 0)
-            FOR UPDATE SKIP LOCKED
-        ) AS next_ones
-    ) AS due
-    WHERE endpoint.status = 'ENABLED'
-    ORDER BY due.place, random()
+    WITH endpoint AS MATERIALIZED (
+        SELECT id, failing_since IS NOT NULL AS is_failing, (
+            SELECT count(*) FROM webhook_deliveries AS held
+            WHERE held.endpoint_id = webhook_endpoints.id AND held.status = 'PENDING'
+                  AND held.lease_until > %(at)s
+        ) AS sends
+        FROM webhook_endpoints WHERE status = 'ENABLED'
+    ), due AS MATERIALIZED (
+        SELECT next_one.id, next_one.place, endpoint.is_failing
+        FROM endpoint
+        CROSS JOIN LATERAL (
+            SELECT id, row_number() OVER () AS place FROM (
+                SELECT delivery.id FROM webhook_deliveries AS delivery
+                WHERE delivery.endpoint_id = endpoint.id AND delivery.status = 'PENDING'
+                      AND delivery.next_attempt_at <= %(at)s
+                      AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(at)s)
+                      AND NOT EXISTS (
+                          SELECT FROM webhook_deliveries AS older
+                          WHERE older.endpoint_id = delivery.endpoint_id
+                                AND older.status = 'PENDING'
+                                AND older.subject = delivery.subject
+                                AND older.feed_entry_id < delivery.feed_entry_id
+                      )
+                ORDER BY delivery.next_attempt_at, delivery.feed_entry_id
+                LIMIT greatest(%(most_at_once)s - endpoint.sends, 0)
+                FOR UPDATE SKIP LOCKED
+            ) AS unheld
+        ) AS next_one
+    ), ranked AS (
+        SELECT id, is_failing, place,
+               row_number() OVER (PARTITION BY is_failing ORDER BY place, random()) AS rank
+        FROM due
+    )
+    SELECT id FROM ranked
+    WHERE NOT is_failing
+          OR rank <= %(failing_at_once)s - (SELECT sum(sends) FROM endpoint WHERE is_failing)
+    ORDER BY place, random()
     LIMIT %(room)s
 """
 
@@ -124,7 +136,15 @@ def lease(*, room: int, at: datetime) -> list[Job]:
 
 def _due(room: int, at: datetime) -> list[WebhookDelivery]:
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"at": at, "most_at_once": MOST_AT_ONCE, "room": room})
+        cursor.execute(
+            _DUE,
+            {
+                "at": at,
+                "most_at_once": MOST_AT_ONCE,
+                "failing_at_once": FAILING_AT_ONCE,
+                "room": room,
+            },
+        )
         ids = [row[0] for row in cursor.fetchall()]
     rows = WebhookDelivery.objects.filter(pk__in=ids).order_by("feed_entry")
     return list(rows.select_related("endpoint", "feed_entry__event"))
@@ -213,6 +233,7 @@ def mark(*, outcome: Outcome) -> None:
         status_code=outcome.status,
         error=outcome.error,
     )
+    _note_health(delivery.endpoint, outcome)
     if delivery.status != WebhookDelivery.Status.PENDING:
         return
     if not outcome.error:
@@ -221,6 +242,13 @@ def mark(*, outcome: Outcome) -> None:
         _retry_or_park(delivery, outcome)
         if outcome.status == HTTPStatus.GONE:
             _disable(delivery.endpoint, outcome.ended_at)
+
+
+def _note_health(endpoint: WebhookEndpoint, outcome: Outcome) -> None:
+    # Only a turn for the better or the worse is written.
+    if bool(outcome.error) != bool(endpoint.failing_since):
+        since = outcome.ended_at if outcome.error else None
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(failing_since=since)
 
 
 def _deliver(delivery: WebhookDelivery, at: datetime) -> None:

@@ -78,6 +78,8 @@ class WebhookEndpoint(Timestamped):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ENABLED)
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
+    # Since when every attempt has failed, whichever event it was for.
+    failing_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "webhook_endpoints"
@@ -206,6 +208,8 @@ class ProviderDoctorSync(Timestamped):
     sent = models.PositiveIntegerField(default=0)
     version_sent = models.PositiveIntegerField(default=0)
     state_hash = models.CharField(max_length=64, blank=True)
+    # The insurer's address when it took that state.
+    sent_to = models.URLField(blank=True)
     last_profile_sync = models.DateTimeField(null=True, blank=True)
     last_availability_sync = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True)

@@ -1,6 +1,8 @@
 import threading
 from typing import Any
 
+import pytest
+
 from integrations.actions.drain import WIDTH, Line, drain
 
 
@@ -64,3 +66,36 @@ def test_a_line_that_hangs_holds_up_neither_the_other_nor_new_work() -> None:
     assert drain(hanging, going) == WIDTH + 2
 
     assert marked[-1] == WIDTH
+
+
+def test_when_the_time_is_up_it_only_finishes_what_is_under_way() -> None:
+    seconds = iter([0.0, 1.0, 9.9, 10.0])
+    leases: list[int] = []
+    happened: list[object] = []
+    may_end = threading.Event()
+
+    def lease(room: int) -> list[int]:
+        leases.append(room)
+        return [len(leases)]
+
+    def send(job: int) -> int:
+        may_end.wait(5)
+        return job
+
+    def time_is_up() -> None:
+        happened.append("time is up")
+        may_end.set()
+
+    line = Line(lease, send, happened.append)
+
+    assert drain(line, seconds=10, time_is_up=time_is_up, clock=lambda: next(seconds, 11.0)) == 2
+
+    assert happened[0] == "time is up"
+    assert sorted(happened[1:], key=str) == [1, 2]
+    assert len(leases) == 2
+
+
+def test_what_ends_in_time_is_not_handed_over() -> None:
+    nothing: Line[int, int] = Line(lambda _: [], int, lambda _: None)
+
+    assert drain(nothing, seconds=10, time_is_up=lambda: pytest.fail("handed over")) == 0

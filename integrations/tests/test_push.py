@@ -14,7 +14,7 @@ from consent.models import Consent, DataClass
 from consent.tests.factories import make_consent
 from integrations import outgoing
 from integrations.actions import feed, push
-from integrations.actions.drain import drain
+from integrations.actions.drain import FAILING_AT_ONCE, WIDTH, drain
 from integrations.connectors.docport_json import client
 from integrations.models import ProviderDoctorSync, WebhookEndpoint
 from integrations.tests.factories import SECRET, make_consent_event, make_endpoint, make_sync
@@ -449,3 +449,55 @@ def test_several_workers_send_each_state_once(
     paths = [heard.path for heard in partner.heard]
     assert len(paths) == len(set(paths)) == 40
     assert not ProviderDoctorSync.objects.exclude(sync_status=Status.IN_STEP).exists()
+
+
+@pytest.mark.django_db
+def test_insurers_that_fail_have_half_of_the_sends_between_them() -> None:
+    for _ in range(5):
+        failing = make_sync(sync_status=Status.FAILING, failing_since=NOW)
+        for _ in range(4):
+            make_sync(insurance_provider=failing.insurance_provider)
+
+    first = push.lease(room=5, at=NOW)
+    rest = push.lease(room=WIDTH, at=NOW)
+    well = [make_sync() for _ in range(5)]
+    others = push.lease(room=WIDTH, at=NOW)
+
+    assert len(first) + len(rest) == FAILING_AT_ONCE
+    assert set(others) == set(well)
+
+
+@pytest.mark.django_db
+def test_another_address_gets_the_state_though_it_is_the_same(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    make_sync(insurance_provider=provider)
+    push_due(clock)
+    InsuranceProvider.objects.update(api_base_url=f"{partner.url}/new")
+    ProviderDoctorSync.objects.update(wanted=2, sync_status=Status.PENDING)
+
+    push_due(clock)
+
+    assert [heard.path.split("/")[1] for heard in partner.heard] == ["api", "api", "new", "new"]
+    assert ProviderDoctorSync.objects.get().sent_to == f"{partner.url}/new"
+
+
+@pytest.mark.django_db
+def test_after_half_a_send_the_earlier_state_is_not_taken_for_held(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    sync = make_sync(insurance_provider=provider)
+    push_due(clock)
+    name = sync.doctor.full_name
+    partner.answer = lambda heard: Reply(503 if heard.path.endswith("/availability") else 204)
+    Doctor.objects.update(full_name="Half sent")
+    ProviderDoctorSync.objects.update(wanted=2, sync_status=Status.PENDING)
+    push_due(clock)
+    partner.answer = lambda _: Reply()
+    Doctor.objects.update(full_name=name)
+    clock.at += timedelta(hours=1)
+
+    push_due(clock)
+
+    assert partner.heard[-2].json["full_name"] == name
+    assert len(partner.heard) == 6

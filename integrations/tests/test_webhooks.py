@@ -15,7 +15,7 @@ from consent.models import Consent
 from consent.tests.factories import make_consent
 from integrations import outgoing
 from integrations.actions import webhooks
-from integrations.actions.drain import MOST_AT_ONCE, drain
+from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, WIDTH, drain
 from integrations.connectors.webhooks import client
 from integrations.connectors.webhooks.mapping import new_secret
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -492,3 +492,36 @@ def test_what_was_withheld_is_not_sent_again() -> None:
 def test_an_endpoint_without_a_filter_wants_everything() -> None:
     assert make_endpoint().wants("doctor.updated")
     assert not make_endpoint(event_types=["ping"]).wants("doctor.updated")
+
+
+@pytest.mark.django_db
+def test_endpoints_that_fail_have_half_of_the_sends_between_them() -> None:
+    for _ in range(5):
+        dead = make_endpoint(failing_since=NOW)
+        for _ in range(5):
+            make_delivery(endpoint=dead)
+
+    first = webhooks.lease(room=5, at=NOW)
+    rest = webhooks.lease(room=WIDTH, at=NOW)
+    well = [make_delivery() for _ in range(5)]
+    others = webhooks.lease(room=WIDTH, at=NOW)
+
+    assert len(first) + len(rest) == FAILING_AT_ONCE == WIDTH // 2
+    assert {job.delivery for job in others} == {delivery.pk for delivery in well}
+
+
+@pytest.mark.django_db
+def test_an_endpoint_fails_from_its_first_failure_until_something_arrives(
+    partner: Partner, endpoint: WebhookEndpoint, clock: Clock
+) -> None:
+    def send(answer: int) -> datetime | None:
+        partner.answer = lambda _: Reply(answer)
+        make_delivery(endpoint=endpoint, next_attempt_at=clock.at)
+        assert send_due(clock) == 1
+        clock.at += timedelta(seconds=1)
+        endpoint.refresh_from_db()
+        return endpoint.failing_since
+
+    failed_first = NOW + timedelta(seconds=1)
+    since = [send(answer) for answer in (204, 500, 500, 204)]
+    assert since == [None, failed_first, failed_first, None]

@@ -22,6 +22,8 @@ HIGHEST_PORT = 65535
 HEALTH_EVERY_SECONDS = 0.5
 CHECKOUT = Path(__file__).resolve().parents[3]
 MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
+# Threads, so that the sends of a few tasks leave room for the others.
+WORKER = ["--pool=threads", "--concurrency=8"]
 STEPS = (
     ("Preparing the database", Program("migrate", [*MANAGE, "migrate", "--verbosity=0"])),
     (
@@ -105,7 +107,7 @@ def programs(port: int, demo: dict[str, Any], var: Path) -> list[Program]:
     web = [python, "-m", "gunicorn", "--config", str(CHECKOUT / "docport" / "gunicorn.py")]
     site = [
         Program("web", [*web, "docport.wsgi"]),
-        Program("worker", [*celery, "worker", "--concurrency=2", "--loglevel=WARNING"]),
+        Program("worker", [*celery, "worker", *WORKER, "--loglevel=WARNING"]),
         Program("beat", [*celery, "beat", f"--schedule={schedule}", "--loglevel=WARNING"]),
     ]
     mock = [python, "-m", "integrations.mock_insurer", "--demo-file", str(var / "demo.json")]

@@ -1,0 +1,74 @@
+"""Find pairs of insurer and doctor that should be sent though no event says so.
+
+Edits and steps of a consent have their events. What else decides whether an insurer sees a doctor,
+and where that is sent, has none: the insurer's status and address, and the end of a period.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from consent.models import Consent
+from integrations.actions.push import ERASED
+from integrations.models import ProviderDoctorSync
+
+_BATCH = 1000
+_Status = ProviderDoctorSync.Status
+
+
+@transaction.atomic(durable=True)
+def reconcile(*, at: datetime) -> int:
+    """Make due what is not as it should be, and tell how many pairs that is.
+
+    A doctor whom an insurer with an address sees is sent there; one whom it does not see any more
+    is erased there, also when that is because the insurer is suspended.
+    """
+    return _add_missing(at) + _mark_stale(at)
+
+
+def _add_missing(at: datetime) -> int:
+    known = ProviderDoctorSync.objects.filter(
+        doctor=OuterRef("doctor"), insurance_provider=OuterRef("insurance_provider")
+    )
+    missing = Consent.objects.showing_at(at).filter(
+        ~Exists(known), ~Q(insurance_provider__api_base_url="")
+    )
+    pairs = missing.order_by().values_list("doctor_id", "insurance_provider_id")
+    added = ProviderDoctorSync.objects.bulk_create(
+        (
+            ProviderDoctorSync(
+                doctor_id=doctor,
+                insurance_provider_id=provider,
+                sync_status=_Status.PENDING,
+                next_attempt_at=at,
+            )
+            for doctor, provider in pairs
+        ),
+        batch_size=_BATCH,
+        ignore_conflicts=True,
+    )
+    return len(added)
+
+
+def _mark_stale(at: datetime) -> int:
+    showing = Consent.objects.showing_at(at).filter(
+        doctor=OuterRef("doctor"), insurance_provider=OuterRef("insurance_provider")
+    )
+    shows, is_erased = Exists(showing), Q(state_hash=ERASED)
+    has_moved = ~Q(sent_to=F("insurance_provider__api_base_url"))
+    stale = ProviderDoctorSync.objects.filter(
+        ~Q(insurance_provider__api_base_url=""),
+        Q(sync_status=_Status.IN_STEP) & ((shows & (is_erased | has_moved)) | (~shows & ~is_erased))
+        | Q(sync_status__in=[_Status.FAILING, _Status.STOPPED]) & has_moved,
+    )
+    # Asked again of each row, because another may have changed it meanwhile.
+    standing = ~Q(sync_status=_Status.PENDING)
+    return ProviderDoctorSync.objects.filter(standing, pk__in=stale.order_by().values("pk")).update(
+        sync_status=_Status.PENDING,
+        wanted=F("wanted") + 1,
+        attempts=0,
+        failing_since=None,
+        next_attempt_at=at,
+        updated_at=at,
+    )
