@@ -11,6 +11,11 @@ from registry import actions
 from registry.admin.base import AdminRequest, ReadOnlyAdmin
 from registry.models import InsuranceProvider
 
+_HELP_TEXTS = {
+    "api_base_url": "Where doctors are pushed to. Webhooks go elsewhere: add their addresses, and "
+    "the secrets that sign pushes too, under Webhook endpoints.",
+}
+
 
 @admin.register(InsuranceProvider)
 class InsuranceProviderAdmin(ReadOnlyAdmin):
@@ -21,12 +26,17 @@ class InsuranceProviderAdmin(ReadOnlyAdmin):
     search_fields = ("name", "slug", "contact_name", "contact_email")
     prepopulated_fields = {"slug": ("name",)}
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+    # Events go to the webhook endpoints, which have a list and secrets of their own.
+    exclude = ("webhook_url",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.has_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.has_permission(request)
+
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        return super().get_form(*args, **kwargs, help_texts=_HELP_TEXTS)
 
     @method_decorator(csrf_protect)
     def changeform_view(

@@ -12,7 +12,6 @@ SENT = {
     "name": "Acme Health",
     "slug": "acme",
     "api_base_url": "https://api.example.org/docport",
-    "webhook_url": "",
     "integration_status": "SANDBOX",
     "contact_name": "",
     "contact_email": "",
@@ -83,3 +82,17 @@ def test_the_form_is_guarded_against_forgery() -> None:
 
     assert response.status_code == 403
     assert not InsuranceProvider.objects.exists()
+
+
+def test_the_form_says_where_webhooks_are_added(client: Client) -> None:
+    client.force_login(make_admin())
+    provider = make_provider(webhook_url="https://insurer.example/hooks")
+    path = reverse("admin:registry_insuranceprovider_change", args=[provider.pk])
+
+    page = client.get(path).content.decode()
+    client.post(path, SENT)
+
+    assert "under Webhook endpoints" in page
+    assert "webhook_url" not in page
+    provider.refresh_from_db()
+    assert (provider.name, provider.webhook_url) == (SENT["name"], "https://insurer.example/hooks")
