@@ -146,6 +146,24 @@ def test_appointments_are_plausible(doctor: Doctor, given: dict[str, Any], name:
         make_appointment(doctor, make_provider(), **given)
 
 
+def test_a_place_belongs_to_the_same_doctor(doctor: Doctor) -> None:
+    place, elsewhere = make_location(doctor), make_location(make_doctor())
+    window, leave = make_window(doctor, place), make_exception(doctor)
+    booked = make_appointment(doctor, make_provider(), place)
+
+    with refused("availability_place_is_the_doctors"), transaction.atomic():
+        make_window(doctor, elsewhere, day_of_week=MONDAY)
+    with refused("exception_place_is_the_doctors"), transaction.atomic():
+        make_exception(doctor, location=elsewhere)
+    with refused("appointment_place_is_the_doctors"), transaction.atomic():
+        make_appointment(
+            doctor, make_provider(), elsewhere, appointment_time=TUESDAY_AT_9 + QUARTER
+        )
+    for row in (window, leave, booked):
+        with refused("place_is_the_doctors"), transaction.atomic():
+            type(row).objects.update(location=elsewhere)
+
+
 def test_an_insurers_id_names_one_appointment(doctor: Doctor) -> None:
     provider = make_provider()
     make_appointment(doctor, provider, external_appointment_id="A-1")
