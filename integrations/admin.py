@@ -256,6 +256,11 @@ class ApiKeyAdmin(_ShownOnceAdmin):
         except keys.TooManyKeys:
             form.add_error("provider", "This insurer has two live keys. Revoke one first.")
             return None
+        except keys.InsurerSuspended:
+            form.add_error(
+                "provider", "This insurer is suspended. Set it to Sandbox or Live first."
+            )
+            return None
         return key
 
     @admin.action(description="Revoke the chosen at once")

@@ -29,6 +29,10 @@ class WrongMode(Exception):
     """A sandbox insurer takes test keys and a live one live keys, never the other way."""
 
 
+class InsurerSuspended(Exception):
+    """A suspended insurer gets no key: it would open nothing now and everything once it may."""
+
+
 class AlreadyRevoked(Exception):
     """The key opens nothing any more."""
 
@@ -73,8 +77,11 @@ def issue(
     Raises:
         TooManyKeys: two keys are live already; nothing was issued.
         WrongMode: the key's mode is not the insurer's; nothing was issued.
+        InsurerSuspended: nothing was issued.
     """
     standing = InsuranceProvider.objects.select_for_update().get(pk=provider.pk)
+    if standing.integration_status == InsuranceProvider.Status.SUSPENDED:
+        raise InsurerSuspended
     if is_test != standing.sees_sandbox:
         raise WrongMode
     live = ApiKey.objects.filter(insurance_provider=standing, revoked_at=None, expires_at__gt=at)

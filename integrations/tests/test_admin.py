@@ -211,6 +211,17 @@ def test_a_key_that_cannot_be_issued_keeps_what_was_filled_in(browser: Client) -
     assert ApiKey.objects.count() == keys.MOST_LIVE_KEYS
 
 
+def test_a_suspended_insurer_gets_no_key(browser: Client) -> None:
+    provider = make_provider(integration_status="SUSPENDED")
+    posted = {"provider": provider.pk, "name": "New", "scopes": ["doctors:read"], "days": "90"}
+
+    answer = browser.post(page(ApiKey, "add/"), posted)
+
+    assert answer.status_code == 422
+    assert "This insurer is suspended." in answer.content.decode()
+    assert not ApiKey.objects.exists()
+
+
 def test_an_empty_form_says_what_is_missing(browser: Client) -> None:
     assert browser.post(page(ApiKey, "add/"), {}).status_code == 422
     assert not ApiKey.objects.exists()

@@ -94,6 +94,17 @@ def test_the_mode_of_a_key_is_that_of_its_insurer() -> None:
     assert not AuditLog.objects.exists()
 
 
+@pytest.mark.parametrize("is_test", [True, False])
+def test_a_suspended_insurer_gets_no_key(is_test: bool) -> None:  # noqa: FBT001  A parameter of the test.
+    suspended = make_provider(integration_status=InsuranceProvider.Status.SUSPENDED)
+
+    with pytest.raises(keys.InsurerSuspended):
+        issue(suspended, is_test=is_test)
+
+    assert not ApiKey.objects.exists()
+    assert not AuditLog.objects.exists()
+
+
 def test_a_key_is_revoked_once() -> None:
     row, _ = issue(make_provider())
     admin = make_admin()
