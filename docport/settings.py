@@ -51,6 +51,9 @@ EMAIL_USE_TLS = email["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = email["EMAIL_USE_SSL"]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
+# How many proxies of ours add to X-Forwarded-For. What stands before them anybody can write.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+
 # A sandbox holds synthetic doctors and insurers' test keys; nothing in it is real.
 SANDBOX = env.bool("SANDBOX", default=not PRODUCTION)
 # Plain http to this machine, for the mock insurers. Production never sends there.

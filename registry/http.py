@@ -4,8 +4,10 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from ipaddress import ip_address
 
 import structlog
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
@@ -37,9 +39,7 @@ class RequestContextMiddleware:
         offered = request.headers.get("X-Request-ID", "")
         request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(
-            request_id=request_id, ip=request.META.get("REMOTE_ADDR")
-        )
+        structlog.contextvars.bind_contextvars(request_id=request_id, ip=client_ip(request))
         started = time.perf_counter()
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
@@ -97,6 +97,25 @@ def certificate_response(credential: DoctorCredential) -> HttpResponse:
     )
     response._csp_replace = _FILE_POLICY  # type: ignore[attr-defined]  # noqa: SLF001  As its decorator does.
     return response
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Give the address that a request came from, as the first of our own proxies saw it.
+
+    Each proxy adds to the right end of X-Forwarded-For whom it heard from. So of
+    `TRUSTED_PROXIES` entries from the right the leftmost counts; what stands before it is the
+    client's own word. Without such an address it is the one that speaks to us.
+    """
+    neighbour = request.META.get("REMOTE_ADDR") or None
+    seen = request.headers.get("X-Forwarded-For", "").split(",")
+    if not 0 < settings.TRUSTED_PROXIES <= len(seen):
+        return neighbour
+    address = seen[-settings.TRUSTED_PROXIES].strip()
+    try:
+        # A zone of a link, such as %eth0, is no address that the database keeps.
+        return neighbour if "%" in address else str(ip_address(address))
+    except ValueError:
+        return neighbour
 
 
 def request_id() -> str:

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from integrations.actions import keys
 from integrations.api.problems import AUTHENTICATE, Problem
 from integrations.models import ApiKey
+from registry.http import client_ip
 from registry.models import InsuranceProvider
 
 
@@ -18,7 +19,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = _usable_key(presented)
         if key.is_test != key.insurance_provider.sees_sandbox:
             raise Problem("key_mode_mismatch")
-        keys.note_use(key=key, ip=request.META.get("REMOTE_ADDR"), at=now())
+        keys.note_use(key=key, ip=client_ip(request), at=now())
         return key, key
 
     def authenticate_header(self, request: Request) -> str:

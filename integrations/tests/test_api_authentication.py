@@ -32,6 +32,17 @@ def test_a_key_opens_the_api_and_its_use_is_noted() -> None:
     assert (row.last_used_on, row.last_used_ip) == (NOW.date(), "127.0.0.1")
 
 
+def test_a_keys_use_is_noted_with_the_address_behind_the_proxy(settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
+    row, key = make_api_key(insurance_provider=make_provider(), scopes=[Scope.DOCTORS_READ])
+    headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": "203.0.113.7"}
+
+    Client().get("/api/v1/me", headers=headers)
+
+    row.refresh_from_db()
+    assert row.last_used_ip == "203.0.113.7"
+
+
 @pytest.mark.parametrize(
     ("header", "code"),
     [

@@ -1,6 +1,13 @@
 """Every change of people, doctors, their papers and insurers' master data."""
 
-from registry.actions.accounts import AlreadyHasAccount, delegate, set_theme, sign_up
+from registry.actions.accounts import (
+    AlreadyHasAccount,
+    EmailTaken,
+    change_email,
+    delegate,
+    set_theme,
+    sign_up,
+)
 from registry.actions.audit import seal_audit
 from registry.actions.credentials import (
     AlreadyUploaded,
@@ -41,6 +48,7 @@ __all__ = [
     "AlreadyUploaded",
     "CannotBeReplaced",
     "ChangedSince",
+    "EmailTaken",
     "Incomplete",
     "NotReady",
     "Refused",
@@ -48,6 +56,7 @@ __all__ = [
     "add_credential",
     "add_place",
     "ask_for_change",
+    "change_email",
     "delegate",
     "record_opening",
     "save_provider",

@@ -20,6 +20,15 @@ class AlreadyHasAccount(Refused):
         super().__init__("This email already has an account of another kind. Use another email.")
 
 
+class EmailTaken(Refused):
+    """The new email belongs to somebody else's account or record."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"Your address was not changed: {email} belongs to another account. Use another one."
+        )
+
+
 @transaction.atomic(durable=True)
 def sign_up(*, user: User, email: str, password: str, sandbox: bool, at: datetime) -> User:
     """Add a doctor's account with an empty profile.
@@ -44,6 +53,43 @@ def sign_up(*, user: User, email: str, password: str, sandbox: bool, at: datetim
     versions.keep(doctor, by=user, at=at)
     ledger.record("doctor.signed_up", subject=doctor, by=user, at=at)
     return user
+
+
+@transaction.atomic(durable=True)
+def change_email(*, user: User, email: str, at: datetime) -> User:
+    """Change the email somebody signs in with; same again does nothing.
+
+    A doctor's record follows, and insurers who may see the doctor are told.
+
+    Args:
+        email: proved to be theirs.
+
+    Raises:
+        EmailTaken: nothing was changed.
+    """
+    doctor = versions.lock(user.doctor) if user.doctor and user.role == User.Role.DOCTOR else None
+    standing = User.objects.select_for_update().get(pk=user.pk)
+    try:
+        if standing.email != email:
+            standing.email = email
+            standing.save(update_fields=["email"])
+            ledger.record("user.email_changed", subject=standing, by=standing, at=at)
+        if doctor is not None and doctor.email != email:
+            _change_doctors_email(doctor, email, by=standing, at=at)
+    except IntegrityError as error:
+        if constraint_of(error) in _EMAIL_CONSTRAINTS | _DOCTOR_EMAIL_CONSTRAINTS:
+            raise EmailTaken(email) from error
+        raise
+    return standing
+
+
+def _change_doctors_email(doctor: Doctor, email: str, *, by: User, at: datetime) -> None:
+    doctor.email = email
+    versions.stamp(doctor, by=by, at=at, fields=["email"])
+    ledger.record(
+        "doctor.updated", subject=doctor, by=by, at=at, changed=["email"], check_again=False
+    )
+    versions.tell("doctor.updated", doctor, at=at)
 
 
 @transaction.atomic(durable=True)

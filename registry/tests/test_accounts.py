@@ -4,13 +4,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
-from registry import actions
+from registry import actions, ledger
 from registry.models import AuditLog, Doctor, DoctorRevision, User
 from registry.tests.factories import NOW, PASSWORD, make_admin, make_doctor, make_user
 from registry.tests.traces import nothing_happened, recorded, told
@@ -89,6 +90,123 @@ def test_only_the_mail_says_that_a_doctor_with_this_email_is_known(client: Clien
     assert response["Location"] == reverse("account_email_verification_sent")
     assert mail.outbox[0].to == [email]
     assert not User.objects.exists()
+
+
+def test_a_doctors_new_email_stands_in_account_and_record_and_is_told() -> None:
+    doctor = make_doctor(email="old@example.org")
+    user = make_user(doctor=doctor, email="old@example.org")
+
+    actions.change_email(user=user, email="new@example.org", at=NOW)
+
+    user.refresh_from_db()
+    doctor.refresh_from_db()
+    assert (user.email, doctor.email) == ("new@example.org",) * 2
+    assert recorded(user) == ["user.email_changed"]
+    assert recorded(doctor) == ["doctor.updated"]
+    assert told(doctor) == [("doctor.updated", 2)]
+    revision = DoctorRevision.objects.get()
+    assert (revision.version, revision.changed_by) == (2, user)
+    assert revision.snapshot["profile"]["email"] == "new@example.org"
+
+
+@pytest.mark.parametrize("role", ["ADMIN", "DELEGATE"])
+def test_other_peoples_new_email_is_theirs_alone(role: str) -> None:
+    user = make_user(role=role)
+    record_before = user.doctor.email if user.doctor else None
+
+    actions.change_email(user=user, email="new@example.org", at=NOW)
+
+    user = User.objects.get(pk=user.pk)
+    assert user.email == "new@example.org"
+    assert (user.doctor.email if user.doctor else None) == record_before
+    assert recorded(user) == ["user.email_changed"]
+    assert user.doctor is None or told(user.doctor) == []
+
+
+def test_the_same_email_again_leaves_no_trace() -> None:
+    doctor = make_doctor(email="asha@example.org")
+    user = make_user(doctor=doctor, email="asha@example.org")
+
+    actions.change_email(user=user, email="asha@example.org", at=NOW)
+
+    assert nothing_happened(doctor)
+
+
+@pytest.mark.parametrize("taken_by", [make_doctor, make_admin])
+def test_a_taken_email_is_refused_whole(taken_by: Callable[..., object]) -> None:
+    taken_by(email="taken@example.org")
+    doctor = make_doctor(email="old@example.org")
+    user = make_user(doctor=doctor, email="old@example.org")
+
+    with pytest.raises(actions.EmailTaken, match=r"taken@example\.org belongs to another account"):
+        actions.change_email(user=user, email="taken@example.org", at=NOW)
+
+    user.refresh_from_db()
+    doctor.refresh_from_db()
+    assert (user.email, doctor.email) == ("old@example.org",) * 2
+    assert nothing_happened(doctor)
+
+
+def test_another_broken_rule_of_a_new_email_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = make_user()
+    monkeypatch.setattr(ledger, "record", lambda *_, **__: User.objects.update(theme="x"))
+
+    with pytest.raises(IntegrityError, match="user_theme_known"):
+        actions.change_email(user=user, email="new@example.org", at=NOW)
+
+
+def with_a_verified_email(client: Client) -> User:
+    """Sign a doctor in, as if just now, whose account and record share an email."""
+    email = unseen_email()
+    user = make_user(doctor=make_doctor(email=email), email=email)
+    EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
+    client.post(reverse("account_login"), {"login": email, "password": PASSWORD})
+    return user
+
+
+def confirm(client: Client, wanted: str) -> str:
+    """Ask for a new email and open the link in the mail; give the page that follows."""
+    client.post(reverse("account_email"), {"action_add": "", "email": wanted})
+    link = next(word for word in mail.outbox[-1].body.split() if "/accounts/confirm-email/" in word)
+    return client.post(link, follow=True).content.decode()
+
+
+def test_a_confirmed_new_email_reaches_the_record(client: Client) -> None:
+    user, wanted = with_a_verified_email(client), unseen_email()
+
+    confirm(client, wanted)
+
+    user.refresh_from_db()
+    assert user.doctor is not None
+    assert (user.email, user.doctor.email) == (wanted, wanted)
+    assert told(user.doctor) == [("doctor.updated", 2)]
+    address = EmailAddress.objects.get()
+    assert (address.email, address.primary, address.verified) == (wanted, True, True)
+
+
+def test_an_email_of_another_record_is_refused_with_a_word(client: Client) -> None:
+    user, wanted = with_a_verified_email(client), unseen_email()
+    before = user.email
+    make_doctor(email=wanted)
+
+    page = confirm(client, wanted)
+
+    assert f"{wanted} belongs to another account" in page
+    user.refresh_from_db()
+    assert user.doctor is not None
+    assert (user.email, user.doctor.email) == (before, before)
+    assert EmailAddress.objects.get(verified=True).email == before
+
+
+def test_an_email_confirmed_by_another_account_meanwhile_is_refused(client: Client) -> None:
+    user, wanted = with_a_verified_email(client), unseen_email()
+    EmailAddress.objects.create(user=make_user(), email=wanted, verified=True)
+
+    page = confirm(client, wanted)
+
+    assert f"{wanted} could not be confirmed." in page
+    assert user.doctor is not None
+    assert nothing_happened(user.doctor)
 
 
 @pytest.mark.parametrize("permissions", [["manage_schedule"], BOTH])

@@ -1,10 +1,13 @@
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from pytest_django import Settings
 
 from registry import actions
-from registry.http import SignedInRequest, doctor_of, request_id
+from registry.adapters import AccountAdapter
+from registry.http import SignedInRequest, client_ip, doctor_of, request_id
 from registry.models import AuditLog, User
 from registry.tests.factories import (
     NOW,
@@ -35,6 +38,51 @@ def test_an_offered_request_id_comes_back_and_stands_in_the_audit_log(client: Cl
     assert response["X-Request-ID"] == "load-balancer.1"
     log = AuditLog.objects.get()
     assert (log.request_id, log.ip) == ("load-balancer.1", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "seen"),
+    [
+        (0, "203.0.113.7", "127.0.0.1"),
+        (1, "203.0.113.7", "203.0.113.7"),
+        (1, "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        (2, "198.51.100.1, 203.0.113.7 ,10.0.0.2", "203.0.113.7"),
+        (2, "203.0.113.7", "127.0.0.1"),
+        (1, "2001:DB8::7", "2001:db8::7"),
+        (1, "fe80::1%eth0", "127.0.0.1"),
+        (1, "unknown", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+        (1, None, "127.0.0.1"),
+    ],
+)
+def test_the_audit_log_has_the_address_that_our_own_proxy_saw(
+    client: Client, settings: Settings, proxies: int, forwarded: str | None, seen: str
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    client.force_login(make_user(doctor=make_draft_doctor()))
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+
+    client.post(CONTACT, {"phone": "9845012345"}, headers=headers)
+
+    assert AuditLog.objects.get().ip == seen
+
+
+def test_a_request_through_a_socket_has_no_address() -> None:
+    assert client_ip(RequestFactory().get("/", REMOTE_ADDR="")) is None
+
+
+def test_limits_count_each_visitor_behind_the_proxy(client: Client, settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": "10.9.9.9, 203.0.113.7"})
+
+    assert AccountAdapter(request).get_client_ip(request) == "203.0.113.7"
+
+
+def test_without_any_address_limits_cannot_count() -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR="")
+
+    with pytest.raises(PermissionDenied):
+        AccountAdapter(request).get_client_ip(request)
 
 
 @pytest.mark.parametrize("offered", ["short", "x" * 65, "with space", "line\nbreak", "ünïcode!"])
