@@ -101,6 +101,7 @@ class ProviderDoctorSyncAdmin(ReadOnlyAdmin):
     list_filter = ("sync_status", "insurance_provider", "last_error")
     list_select_related = ("insurance_provider", "doctor")
     search_fields = (*_DOCTOR, *_INSURER)
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
     ordering = (
         _worst_first("sync_status", "FAILING", "STOPPED", "PENDING"),
         F("failing_since").asc(nulls_last=True),
