@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from consent.models import DataClass
@@ -18,10 +18,14 @@ class Shown:
     values: tuple[str, ...]
 
 
-def previews(doctor: Doctor) -> dict[str, list[Shown]]:
-    """Give the lines of each data class; the classes without lines are shown on other pages."""
+def previews(doctor: Doctor, *, at: datetime) -> dict[str, list[Shown]]:
+    """Give the lines of each data class; the classes without lines are shown on other pages.
+
+    Args:
+        at: aware instant; a credential that has run out by then is not shared.
+    """
     places = DoctorLocation.objects.filter(doctor=doctor, is_active=True)
-    verified = DoctorCredential.objects.current().filter(doctor=doctor, verified=True)
+    verified = DoctorCredential.objects.valid_on(at.date()).filter(doctor=doctor)
     zone = ZoneInfo(doctor.timezone)
     return {
         DataClass.PROFILE: _profile(doctor, places),
@@ -35,7 +39,7 @@ def _profile(doctor: Doctor, places: Iterable[DoctorLocation]) -> list[Shown]:
         "Name": doctor.full_name,
         "Registered with": doctor.get_registration_council_display(),
         "Registration number": doctor.registration_number,
-        "HPR id": doctor.hpr_id,
+        "HPR ID": doctor.hpr_id,
         "Specialization": doctor.get_specialization_display(),
         "Languages": ", ".join(Language(code).label for code in doctor.languages),
         "Years of experience": None if years is None else str(years),

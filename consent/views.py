@@ -121,7 +121,7 @@ def _give_page(
     form: ConsentForm,
     status: int = 200,
 ) -> HttpResponse:
-    shown = previews(doctor)
+    shown = previews(doctor, at=now())
     classes = [
         (box, piece, shown.get(piece.code))
         for box, piece in zip(form["data_classes"], standing.notice.data_classes, strict=True)
@@ -137,7 +137,7 @@ def _review_page(
     form: ConsentForm,
     at: datetime,
 ) -> HttpResponse:
-    shown = previews(doctor)
+    shown = previews(doctor, at=at)
     chosen = standing.notice.of(form.cleaned_data["data_classes"])
     context = {
         "doctor": doctor,

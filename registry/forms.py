@@ -137,7 +137,7 @@ class RegistrationForm(SectionForm):
     hpr_id = forms.CharField(
         max_length=20,
         required=False,
-        label="HPR id",
+        label="HPR ID",
         help_text="14 digits from the Healthcare Professionals Registry, such as "
         "21-1521-3828-3227.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
@@ -162,7 +162,7 @@ class RegistrationForm(SectionForm):
     def clean_hpr_id(self) -> str:
         digits = re.sub(r"[\s-]", "", self.cleaned_data["hpr_id"])
         if digits and not re.fullmatch(r"[0-9]{14}", digits):
-            raise ValidationError("An HPR id has 14 digits, such as 21-1521-3828-3227.")
+            raise ValidationError("An HPR ID has 14 digits, such as 21-1521-3828-3227.")
         return digits
 
 

@@ -5,6 +5,7 @@ import pytest
 from consent.models import DataClass
 from consent.previews import Shown, previews
 from registry.tests.factories import (
+    NOW,
     make_credential,
     make_doctor,
     make_draft_doctor,
@@ -27,7 +28,7 @@ def test_places_are_written_out_with_what_is_known_of_them() -> None:
     make_location(doctor, name="B")
     make_location(doctor, name="Closed", is_active=False)
 
-    places = values_of(previews(doctor)[DataClass.PROFILE])["Places"]
+    places = values_of(previews(doctor, at=NOW)[DataClass.PROFILE])["Places"]
 
     assert places == (
         "A, 12, 4th Block, Bengaluru 560011, Karnataka, +918012345678, at 12.900000, 77.500000",
@@ -40,8 +41,9 @@ def test_only_verified_credentials_are_shared() -> None:
     make_credential(doctor, degree="MD")
     make_verified_credential(doctor, verified_at=MONDAY_EVENING)
     make_verified_credential(doctor, kind="REGISTRATION", year=2007, valid_until=date(2030, 3, 31))
+    make_verified_credential(doctor, degree="Fellowship", valid_until=date(2026, 11, 22))
 
-    degree, registration = previews(doctor)[DataClass.CREDENTIALS]
+    degree, registration = previews(doctor, at=NOW)[DataClass.CREDENTIALS]
 
     assert degree.label == "Degree"
     assert degree.values == (
@@ -53,7 +55,7 @@ def test_only_verified_credentials_are_shared() -> None:
 
 
 def test_what_is_not_filled_in_is_shown_as_such() -> None:
-    lines = previews(make_draft_doctor())[DataClass.PROFILE]
+    lines = previews(make_draft_doctor(), at=NOW)[DataClass.PROFILE]
 
     empty = {label for label, values in values_of(lines).items() if not values}
-    assert {"Name", "Fee", "Years of experience", "Phone", "Places", "HPR id"} <= empty
+    assert {"Name", "Fee", "Years of experience", "Phone", "Places", "HPR ID"} <= empty

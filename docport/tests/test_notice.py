@@ -31,7 +31,9 @@ def test_the_profile_holds_what_the_notice_lists_and_no_more() -> None:
 
     assert seen.keys() - ALWAYS == listed(DataClass.PROFILE)
     # The preview shows one line for each of them.
-    assert len(previews(consent.doctor)[DataClass.PROFILE]) == len(listed(DataClass.PROFILE))
+    assert len(previews(consent.doctor, at=NOW)[DataClass.PROFILE]) == len(
+        listed(DataClass.PROFILE)
+    )
 
 
 def test_credentials_hold_what_the_notice_lists_and_no_more() -> None:

@@ -48,12 +48,12 @@ _UNIQUE = {
 _WORDS = {
     "phone": "phone number",
     "registration_number": "registration number",
-    "hpr_id": "HPR id",
+    "hpr_id": "HPR ID",
 }
 
 
 class AlreadyTaken(Refused):
-    """Another doctor has this phone, registration number or HPR id."""
+    """Another doctor has this phone, registration number or HPR ID."""
 
     def __init__(self, field: str) -> None:
         self.field = field
@@ -82,7 +82,7 @@ class AlreadySent(Refused):
 def update_profile(*, doctor: Doctor, changes: Mapping[str, Any], by: User, at: datetime) -> Doctor:
     """Change parts of a profile; insurers who may see the doctor are told.
 
-    An active doctor who changes name, council, registration number or HPR id goes back to
+    An active doctor who changes name, council, registration number or HPR ID goes back to
     SUBMITTED and out of insurers' sight until an admin has compared them with the papers again:
     an insurer must never take an unverified number for a verified one. The page says so before
     the doctor saves. Where nothing differs, nothing is written.

@@ -153,7 +153,7 @@ class Doctor(Timestamped):
 
     @property
     def hpr_id_shown(self) -> str:
-        """Give the HPR id as people know it, `21-1521-3828-3227`."""
+        """Give the HPR ID as people know it, `21-1521-3828-3227`."""
         digits = self.hpr_id or ""
         return "-".join(filter(None, [digits[:2], digits[2:6], digits[6:10], digits[10:]]))
 

@@ -156,7 +156,7 @@ def test_a_registration_number_has_one_spelling(written: str, stored: str) -> No
     ("field", "words", "change"),
     [
         ("phone", "phone number", {"phone": "+919845012345"}),
-        ("hpr_id", "HPR id", {"hpr_id": "21152138283227"}),
+        ("hpr_id", "HPR ID", {"hpr_id": "21152138283227"}),
         (
             "registration_number",
             "registration number",
