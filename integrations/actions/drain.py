@@ -6,15 +6,20 @@ no transaction open anywhere.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 WIDTH = 16  # Sends under way at once, for each line.
 MOST_AT_ONCE = 4  # For one insurer, over all workers, so that a slow one cannot take them all.
-FAILING_AT_ONCE = WIDTH // 2  # For all insurers that fail, over all workers, for the same reason.
+# For all insurers that fail or are slow to answer, over all workers, for the same reason.
+FAILING_AT_ONCE = WIDTH // 2
+SLOW_AFTER = timedelta(seconds=1)
 _LOOK_AGAIN_SECONDS = 0.2
+# After so many looks in vain all that is under way is slow, so others must not wait for it.
+_LOOKS_WITHOUT_ROOM = 6
 
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
@@ -46,21 +51,22 @@ def drain(
 
     Args:
         look_first: makes work for the lines and tells how much; runs before each look.
-        seconds: how long it looks; then it only finishes what is under way.
+        seconds: how long it looks; then it only finishes what is under way. Where slow sends take
+            all its room it stops looking sooner.
         time_is_up: called once when it stops looking for that reason, before it finishes.
         clock: gives seconds that only grow.
     """
     handled = 0
     under_way: dict[Future[Any], Line[Any, Any]] = {}
-    looks, until = True, clock() + seconds
+    looks, until, in_vain = True, clock() + seconds, 0
     with ThreadPoolExecutor(WIDTH * len(lines), thread_name_prefix="send") as pool:
         while True:
-            if looks and clock() >= until:
+            if looks and (in_vain >= _LOOKS_WITHOUT_ROOM or clock() >= until):
                 looks = False
                 time_is_up()
             made = look_first() if looks else 0
             for line in lines if looks else ():
-                room = WIDTH - sum(busy is line for busy in under_way.values())
+                room = _room(line, under_way)
                 jobs = line.lease(room) if room else []
                 under_way.update({pool.submit(line.send, job): line for job in jobs})
             if not under_way and not made:
@@ -69,3 +75,9 @@ def drain(
             for future in done:
                 under_way.pop(future).mark(future.result())
             handled += len(done)
+            is_full = not done and not all(_room(line, under_way) for line in lines)
+            in_vain = in_vain + 1 if is_full else 0
+
+
+def _room(line: Line[Any, Any], under_way: Mapping[Future[Any], Line[Any, Any]]) -> int:
+    return WIDTH - sum(busy is line for busy in under_way.values())

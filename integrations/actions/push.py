@@ -20,7 +20,7 @@ from requests import Session
 
 from consent.models import Consent, visible_doctors
 from integrations import outgoing, representations
-from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, Line
+from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, SLOW_AFTER, Line
 from integrations.actions.webhooks import secrets_in_force
 from integrations.connectors.docport_json import client
 from integrations.connectors.docport_json.mapping import canonical, state_headers
@@ -42,13 +42,17 @@ _INTERNAL_ERROR = "internal_error"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.push', 0))"
 
 # Every insurer gets a first place before any gets a second; the lock keeps the most at once true.
-# Insurers with a failing pair have only a share of the sends between them all.
+# Insurers with a failing pair, or that have not answered yet to a send that began a while ago, have
+# only a share of the sends between them all.
 _DUE = """
     WITH provider AS MATERIALIZED (
         SELECT id, EXISTS (
             SELECT FROM provider_doctor_sync AS failing
             WHERE failing.insurance_provider_id = insurance_providers.id
-                  AND failing.sync_status = 'FAILING'
+                  AND (failing.sync_status = 'FAILING' OR (
+                      failing.sync_status = 'PENDING' AND failing.lease_until > %(at)s
+                      AND failing.lease_until <= %(slow)s
+                  ))
         ) AS is_failing, (
             SELECT count(*) FROM provider_doctor_sync AS held
             WHERE held.insurance_provider_id = insurance_providers.id
@@ -151,6 +155,7 @@ def lease(*, room: int, at: datetime) -> list[ProviderDoctorSync]:
                 "at": at,
                 "most_at_once": MOST_AT_ONCE,
                 "failing_at_once": FAILING_AT_ONCE,
+                "slow": at + LEASE - SLOW_AFTER,
                 "room": room,
             },
         )

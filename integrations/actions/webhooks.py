@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
-from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, Line
+from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, SLOW_AFTER, Line
 from integrations.actions.recipients import Consents, needs_consent_now
 from integrations.connectors.webhooks import client, mapping
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -38,10 +38,15 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.webhooks', 0))"
 
 # Of each subject only the oldest unfinished event may go to an endpoint. Every endpoint gets a
 # first place before any gets a second, and the lock keeps the most at once true for all workers.
-# Endpoints whose last attempt failed have only a share of the sends between them all.
+# Endpoints whose last attempt failed, or that have not answered yet to one that began a while ago,
+# have only a share of the sends between them all.
 _DUE = """
     WITH endpoint AS MATERIALIZED (
-        SELECT id, failing_since IS NOT NULL AS is_failing, (
+        SELECT id, failing_since IS NOT NULL OR EXISTS (
+            SELECT FROM webhook_deliveries AS slow
+            WHERE slow.endpoint_id = webhook_endpoints.id AND slow.status = 'PENDING'
+                  AND slow.lease_until > %(at)s AND slow.lease_until <= %(slow)s
+        ) AS is_failing, (
             SELECT count(*) FROM webhook_deliveries AS held
             WHERE held.endpoint_id = webhook_endpoints.id AND held.status = 'PENDING'
                   AND held.lease_until > %(at)s
@@ -142,6 +147,7 @@ def _due(room: int, at: datetime) -> list[WebhookDelivery]:
                 "at": at,
                 "most_at_once": MOST_AT_ONCE,
                 "failing_at_once": FAILING_AT_ONCE,
+                "slow": at + LEASE - SLOW_AFTER,
                 "room": room,
             },
         )

@@ -99,3 +99,17 @@ def test_what_ends_in_time_is_not_handed_over() -> None:
     nothing: Line[int, int] = Line(lambda _: [], int, lambda _: None)
 
     assert drain(nothing, seconds=10, time_is_up=lambda: pytest.fail("handed over")) == 0
+
+
+def test_it_hands_over_soon_where_slow_sends_take_all_its_room() -> None:
+    waiting = list(range(WIDTH + 1))
+    others_may_look = threading.Event()
+
+    def lease(room: int) -> list[int]:
+        taken, waiting[:] = waiting[:room], waiting[room:]
+        return taken
+
+    slow = Line(lease, lambda _: others_may_look.wait(10), lambda _: None)
+
+    assert drain(slow, time_is_up=others_may_look.set) == WIDTH
+    assert waiting == [WIDTH]

@@ -501,3 +501,15 @@ def test_after_half_a_send_the_earlier_state_is_not_taken_for_held(
 
     assert partner.heard[-2].json["full_name"] == name
     assert len(partner.heard) == 6
+
+
+@pytest.mark.django_db
+def test_insurers_that_are_slow_to_answer_count_as_failing_before_they_fail() -> None:
+    for provider in [make_sync().insurance_provider for _ in range(5)]:
+        for _ in range(4):
+            make_sync(insurance_provider=provider)
+
+    assert len(push.lease(room=FAILING_AT_ONCE, at=NOW)) == FAILING_AT_ONCE
+
+    assert push.lease(room=WIDTH, at=NOW + timedelta(seconds=1)) == []
+    assert len(push.lease(room=WIDTH, at=NOW + timedelta(seconds=0.9))) == 12

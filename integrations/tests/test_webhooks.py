@@ -525,3 +525,15 @@ def test_an_endpoint_fails_from_its_first_failure_until_something_arrives(
     failed_first = NOW + timedelta(seconds=1)
     since = [send(answer) for answer in (204, 500, 500, 204)]
     assert since == [None, failed_first, failed_first, None]
+
+
+@pytest.mark.django_db
+def test_endpoints_that_are_slow_to_answer_count_as_failing_before_they_fail() -> None:
+    for endpoint in [make_endpoint() for _ in range(5)]:
+        for _ in range(5):
+            make_delivery(endpoint=endpoint)
+
+    assert len(webhooks.lease(room=FAILING_AT_ONCE, at=NOW)) == FAILING_AT_ONCE
+
+    assert webhooks.lease(room=WIDTH, at=NOW + timedelta(seconds=1)) == []
+    assert len(webhooks.lease(room=WIDTH, at=NOW + timedelta(seconds=0.9))) == 12
