@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,16 @@ from scheduling.slots import Closure, Extra, Reason, Schedule, Slot, Taken, Term
 
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
+# The columns of `Window` and of `Terms`, in their order.
+_WINDOW = ["day_of_week", "start_time", "end_time", "valid_from", "valid_to"]
+_TERMS = [
+    "location_id",
+    "location__timezone",
+    "slot_duration_minutes",
+    "buffer_minutes",
+    "capacity",
+    "mode",
+]
 
 
 def free_slots(
@@ -209,7 +220,15 @@ def weekly_hours(*, location: DoctorLocation, first: date) -> list[Availability]
     """List the windows of one place that hold on the seven dates from `first`."""
     last = first + timedelta(days=6)
     rows = Availability.objects.filter(location=location).in_force(first, last)
-    return [row for row in rows.select_related("location") if any(_window(row).dates(first, last))]
+    # Only its dates are asked of a window, so that any terms will do.
+    terms = Terms(location.pk, ZoneInfo(location.timezone))
+
+    def holds(row: Availability) -> bool:
+        validity = row.valid_from, row.valid_to
+        window = Window(row.day_of_week, row.start_time, row.end_time, *validity, terms)
+        return any(window.dates(first, last))
+
+    return [row for row in rows if holds(row)]
 
 
 def changes_of_hours(*, location: DoctorLocation, after: date) -> list[date]:
@@ -238,13 +257,13 @@ def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime
     windows = (
         Availability.objects.filter(doctor=doctor)
         .in_force(starts_at.date() - 2 * _DAY, ends_at.date() + _DAY)
-        .select_related("location")
+        .values_list("location__is_active", *_WINDOW, *_TERMS)
     )
     # Two days before, for the tokens of the local day in which the period starts.
     exceptions = (
         AvailabilityException.objects.filter(doctor=doctor)
         .touching(starts_at - 2 * _DAY, ends_at + _DAY)
-        .select_related("location")
+        .values_list("location__is_active", "kind", "starts_at", "ends_at", *_TERMS)
     )
     taken = (
         Appointment.objects.filter(doctor=doctor)
@@ -252,42 +271,34 @@ def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime
         .touching(starts_at, ends_at + slots.LONGEST_SLOT)
         .values_list("appointment_time", "ends_at", "lane")
     )
-    rows = [*windows, *exceptions]
-    places = {row.location_id: row.location for row in rows if row.location}
+    weekly, extras, closures, closed_places = [], [], [], set()
+    for is_active, *row in windows:
+        weekly.append(_window(*row))
+        if not is_active:
+            closed_places.add(weekly[-1].terms.location_id)
+    for is_active, kind, first, last, *terms in exceptions:
+        if kind == AvailabilityException.Kind.CLOSED:
+            closures.append(Closure(first, last, terms[0]))
+        else:
+            extras.append(Extra(first, last, _terms(*terms)))
+        if is_active is False:
+            closed_places.add(terms[0])
     return Schedule(
-        windows=tuple(_window(row) for row in rows if isinstance(row, Availability)),
-        extras=tuple(
-            Extra(row.starts_at, row.ends_at, _terms(row))
-            for row in exceptions
-            if row.kind == AvailabilityException.Kind.EXTRA
-        ),
-        closures=tuple(
-            Closure(row.starts_at, row.ends_at, row.location_id)
-            for row in exceptions
-            if row.kind == AvailabilityException.Kind.CLOSED
-        ),
+        windows=tuple(weekly),
+        extras=tuple(extras),
+        closures=tuple(closures),
         taken=tuple(Taken(*values) for values in taken),
-        closed_places=frozenset(key for key, place in places.items() if not place.is_active),
+        closed_places=frozenset(closed_places),
     )
 
 
-def _window(row: Availability) -> Window:
-    return Window(
-        row.day_of_week, row.start_time, row.end_time, row.valid_from, row.valid_to, _terms(row)
-    )
+def _window(
+    weekday: int, start: time, end: time, first: date, last: date | None, *terms: Any
+) -> Window:
+    return Window(weekday, start, end, first, last, _terms(*terms))
 
 
-def _terms(row: Availability | AvailabilityException) -> Terms:
-    # The database keeps these set on weekly and extra hours; only leave has none.
-    assert row.location is not None
-    assert row.slot_duration_minutes is not None
-    assert row.buffer_minutes is not None
-    assert row.capacity is not None
-    return Terms(
-        location_id=row.location.pk,
-        zone=ZoneInfo(row.location.timezone),
-        slot_minutes=row.slot_duration_minutes,
-        buffer_minutes=row.buffer_minutes,
-        capacity=row.capacity,
-        mode=row.mode,
-    )
+def _terms(
+    location_id: UUID, zone: str, slot_minutes: int, buffer_minutes: int, capacity: int, mode: str
+) -> Terms:
+    return Terms(location_id, ZoneInfo(zone), slot_minutes, buffer_minutes, capacity, mode)

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Exists
 
 from consent.models import Consent, DataClass, visible_doctors
 from registry import ledger
@@ -139,14 +140,16 @@ def _keep_out_changes(doctor: Doctor, provider: InsuranceProvider) -> None:
 
 
 def _check_consent(doctor: Doctor, provider: InsuranceProvider, at: datetime) -> None:
-    if not visible_doctors(provider, at=at).filter(pk=doctor.pk).exists():
-        raise NotVisible
     consents = Consent.objects.active_at(at).filter(
         doctor=doctor,
         insurance_provider=provider,
         data_classes__contains=[DataClass.APPOINTMENTS],
     )
-    if not consents.exists():
+    seen = visible_doctors(provider, at=at).filter(pk=doctor.pk)
+    shares = seen.values_list(Exists(consents), flat=True).first()
+    if shares is None:
+        raise NotVisible
+    if not shares:
         raise AppointmentsNotShared
 
 

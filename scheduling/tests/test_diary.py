@@ -95,6 +95,14 @@ def test_an_empty_answer_says_why(doctor: Doctor, place: DoctorLocation) -> None
     assert diary.why_empty([]) == [Reason.OUTSIDE_HOURS]
 
 
+def test_extra_hours_at_a_place_that_is_not_in_use_are_closed(doctor: Doctor) -> None:
+    make_exception(doctor, kind="EXTRA", location=make_location(doctor, is_active=False))
+
+    reasons = diary.why_not_free(doctor=doctor, starts_at=TUESDAY_AT_9, at=NOW)
+
+    assert reasons == (Reason.PLACE_CLOSED,)
+
+
 def test_the_next_free_slots_are_found_weeks_ahead(doctor: Doctor, place: DoctorLocation) -> None:
     make_window(doctor, place, end_time=time(9, 30))
     make_exception(doctor, ends_at=TUESDAY_AT_9 + 20 * DAY)
