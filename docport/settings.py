@@ -290,7 +290,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 if PRODUCTION:
     SECURE_SSL_REDIRECT = True
     # An API never redirects http to https, and health checks come from inside.
-    SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^api/(?!docs/)", r"^healthz$", r"^readyz$"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
