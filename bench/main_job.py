@@ -27,6 +27,7 @@ from docport.tests import running_site
 CONNECTIONS = 8
 SECONDS = 8
 LATENCY_EVENTS = 200
+QUIET_LOOKS = 10
 
 Request = tuple[str, str, bytes | None, dict[str, str]]
 
@@ -140,6 +141,18 @@ def delivery_seconds(client: Client, mock_url: str, slots: list[dict[str, Any]])
     return sorted(took)
 
 
+def wait_until_idle(new_client: Callable[[], Client]) -> None:
+    """Let the demo's own events reach the insurers first."""
+    quiet_looks = 0
+    while quiet_looks < QUIET_LOOKS:
+        time.sleep(1)
+        _, body = new_client().send(("GET", "/readyz", None, {}))
+        ready = json.loads(body)
+        parts = ready["parts"]
+        waiting = parts["outbox"]["age_seconds"] + parts["webhooks"]["age_seconds"]
+        quiet_looks = quiet_looks + 1 if ready["ready"] and not waiting else 0
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--demo-file", type=Path, help="of the DocPort that runs")
@@ -160,6 +173,7 @@ def measure(demo: dict[str, Any]) -> None:
     def new_client() -> Client:
         return Client(demo["base_url"], insurer["api_key"])
 
+    wait_until_idle(new_client)
     client = new_client()
     slots = free_slots(client, days=31)
     doctor = slots[0]["doctor_id"]
