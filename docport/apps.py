@@ -7,4 +7,4 @@ class DocportConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers the checks, and makes ours the Celery app that wake-ups go to.
-        from docport import celery, checks  # noqa: F401, PLC0415
+        from docport import celery, checks  # noqa: F401, PLC0415  Importing registers them.

@@ -101,14 +101,14 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="docport-gallery-")))
-        print("Starting a DocPort of its own …", flush=True)  # noqa: T201
+        print("Starting a DocPort of its own …", flush=True)  # noqa: T201  A command speaks.
         demo = running_site.start(own / "var", stack).demo
         player = stack.enter_context(sync_playwright())
         browser = player.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         files = list(pictures(browser, demo))
         browser.close()
     (FOLDER / "index.html").write_text(_index(files), encoding="utf-8")
-    print(f"{len(files)} pictures: {FOLDER / 'index.html'}")  # noqa: T201
+    print(f"{len(files)} pictures: {FOLDER / 'index.html'}")  # noqa: T201  A command speaks.
 
 
 if __name__ == "__main__":
