@@ -45,11 +45,12 @@ FILL = """
 
     INSERT INTO appointments (id, doctor_id, insurance_provider_id, location_id,
         external_appointment_id, patient_reference, visit_type, appointment_time, ends_at, lane,
-        capacity, mode, status, cancel_reason, cancel_note, version, created_at, updated_at)
+        capacity, mode, status, previous_status, status_at, cancel_reason, cancel_note, version,
+        created_at, updated_at, local_date)
     SELECT gen_random_uuid(), consent.doctor_id, consent.insurance_provider_id, place.id,
         'V-' || consent.id, 'x'::bytea, '', %(at)s, %(at)s + interval '15 minutes',
         CASE WHEN consent.insurance_provider_id = %(other)s THEN 0 ELSE 1 END,
-        2, 'TELE', 'BOOKED', '', '', 1, %(at)s, %(at)s
+        2, 'TELE', 'BOOKED', '', %(at)s, '', '', 1, %(at)s, %(at)s, '2026-11-24'
     FROM doctor_insurance_consent AS consent
     JOIN doctor_locations AS place ON place.doctor_id = consent.doctor_id;
 

@@ -114,6 +114,7 @@ def book(
         capacity=slot.capacity,
         mode=slot.mode,
         status=Appointment.Status.BOOKED,
+        status_at=at,
     )
     if not _take_a_lane(appointment, slot, at):
         if _has_used(provider, external_appointment_id):

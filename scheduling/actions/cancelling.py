@@ -44,10 +44,19 @@ def cancel(
         raise NotCancellable(standing)
     standing.status = Appointment.Status.CANCELLED
     standing.cancel_reason, standing.cancel_note = reason, note
-    standing.cancelled_at = at
+    standing.cancelled_at = standing.status_at = at
+    standing.status_by = by if isinstance(by, User) else None
     standing.version += 1
     standing.save(
-        update_fields=["status", "cancel_reason", "cancel_note", "cancelled_at", "version"]
+        update_fields=[
+            "status",
+            "status_at",
+            "status_by",
+            "cancel_reason",
+            "cancel_note",
+            "cancelled_at",
+            "version",
+        ]
     )
     ledger.record("appointment.cancelled", subject=standing, by=by, at=at, reason=reason)
     ledger.publish(

@@ -61,7 +61,8 @@ def make_appointment(
         "appointment_time": starts_at,
         "ends_at": starts_at + timedelta(minutes=15),
         "status": status,
-        "token_number": 1,
+        "status_at": NOW,
+        "token_number": next(_numbers) % 30_000,
     }
     if status == Appointment.Status.HELD:
         values |= {"hold_expires_at": NOW + timedelta(minutes=5)}

@@ -127,7 +127,11 @@ def test_answers_take_three_queries(
     for weekday in range(7):
         make_window(doctor, place, day_of_week=weekday)
     for count in range(5):
-        make_exception(doctor, location=place)
+        make_exception(
+            doctor,
+            starts_at=TUESDAY_AT_9 + count * DAY,
+            ends_at=TUESDAY_AT_9 + count * DAY + QUARTER,
+        )
         make_appointment(
             doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + count * QUARTER
         )
