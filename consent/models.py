@@ -9,6 +9,16 @@ from registry.constraints import at_least, one_of, only_when, subset_of
 from registry.ids import uuid7
 from registry.models import Doctor, InsuranceProvider, Timestamped, User
 
+SHOWS = """
+    d.status = 'ACTIVE'
+    AND p.integration_status = CASE WHEN d.is_sandbox THEN 'SANDBOX' ELSE 'LIVE' END
+    AND c.consent_status = 'ACTIVE'
+    AND c.granted_at <= %(at)s
+    AND (c.expires_at IS NULL OR c.expires_at > %(at)s)
+"""
+"""`ConsentQuerySet.showing_at` for SQL written by hand: doctors `d`, doctor_insurance_consent `c`
+and insurance_providers `p`, which the statement has joined, at the aware instant `at`."""
+
 
 class DataClass(models.TextChoices):
     """What a doctor can choose to share; the values are the API's."""
@@ -28,7 +38,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         return self.filter(unexpired, consent_status=Consent.Status.ACTIVE, granted_at__lte=at)
 
     def showing_at(self, at: datetime) -> "ConsentQuerySet":
-        """Keep consents that show a doctor to an insurer at `at`; twin of `visible_doctors`."""
+        """Keep consents that show a doctor to an insurer at `at`; as `visible_doctors`, `SHOWS`."""
         sandbox, live = InsuranceProvider.Status.SANDBOX, InsuranceProvider.Status.LIVE
         same_world = Q(insurance_provider__integration_status=sandbox, doctor__is_sandbox=True) | Q(
             insurance_provider__integration_status=live, doctor__is_sandbox=False

@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -7,14 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent import actions
-from consent.models import Consent, ConsentEvent, visible_doctors
+from consent.models import SHOWS, Consent, ConsentEvent, visible_doctors
 from consent.tests.factories import make_consent
 from registry.models import Doctor
 from registry.tests.factories import NOW, make_doctor, make_provider, make_user
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
+SHOWN = f"""
+    SELECT c.id FROM doctor_insurance_consent AS c
+    JOIN doctors AS d ON d.id = c.doctor_id
+    JOIN insurance_providers AS p ON p.id = c.insurance_provider_id
+    WHERE {SHOWS}
+"""
 INSTANTS = st.sampled_from([NOW - DAY, NOW - timedelta(microseconds=1), NOW, NOW + DAY])
+
+
+def shown_by_sql(at: datetime) -> set[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(SHOWN, {"at": at})
+        return {row[0] for row in cursor.fetchall()}
 
 
 @pytest.mark.django_db(transaction=False)
@@ -38,13 +51,14 @@ def test_queryset_and_row_agree_on_what_is_in_force(
         found = Consent.objects.active_at(at).filter(pk=row.pk).exists()
 
         assert found == row.is_active_at(at)
+        assert shown_by_sql(at) == ({row.pk} if found else set())
         transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("doctor_status", Doctor.Status.values)
 @pytest.mark.parametrize("provider_status", ["SANDBOX", "LIVE", "SUSPENDED"])
 @pytest.mark.parametrize("is_sandbox", [True, False])
-@pytest.mark.parametrize("consent_status", ["ACTIVE", "REVOKED", None])
+@pytest.mark.parametrize("consent_status", [*Consent.Status.values, None])
 def test_only_active_doctors_with_consent_exist_and_synthetic_ones_only_in_the_sandbox(
     *, doctor_status: str, provider_status: str, is_sandbox: bool, consent_status: str | None
 ) -> None:
@@ -64,6 +78,7 @@ def test_only_active_doctors_with_consent_exist_and_synthetic_ones_only_in_the_s
     same_world = (provider_status, is_sandbox) in {("SANDBOX", True), ("LIVE", False)}
     assert visible == (same_world and doctor_status == "ACTIVE" and consent_status == "ACTIVE")
     assert visible == Consent.objects.showing_at(NOW).exists()
+    assert visible == bool(shown_by_sql(NOW))
 
 
 def test_a_doctor_exists_for_the_chosen_insurer_alone() -> None:
