@@ -8,11 +8,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from registry.models import Doctor, DoctorLocation
-from scheduling import slots
-from scheduling.models import Appointment, Availability, AvailabilityException
-from scheduling.slots import Closure, Extra, Reason, Schedule, Slot, Taken, Terms, Window
+from django.db.models import Exists
 
+from consent.models import Consent, DataClass, visible_doctors
+from registry.models import Doctor, DoctorCredential, DoctorLocation, InsuranceProvider
+from scheduling import slots
+from scheduling.models import Appointment, Availability, AvailabilityException, BookingRules
+from scheduling.slots import Closure, Extra, Reason, Rules, Schedule, Slot, Taken, Terms, Window
+
+_HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 # The columns of `Window` and of `Terms`, in their order.
@@ -83,15 +87,19 @@ def slot_and_reasons(
     at: datetime,
     location: DoctorLocation | None = None,
     mode: str | None = None,
+    ignoring: UUID | None = None,
 ) -> tuple[Slot | None, tuple[Reason, ...]]:
     """Give the slot that starts at an instant, and everything against booking it.
+
+    Args:
+        ignoring: a hold or appointment that is to be had itself or moved: it takes no place.
 
     Raises:
         slots.BadRange: the instant is naive or not of our time.
     """
     slots.check_instants(starts_at, at)
     ends_at = starts_at + timedelta(minutes=1)
-    schedule = load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
+    schedule = load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at, ignoring=ignoring)
     place = location.pk if location else None
     slot = slots.slot_at(schedule, starts_at=starts_at, at=at, location_id=place)
     reasons = slots.why_not_free(schedule, starts_at=starts_at, at=at, location_id=place, mode=mode)
@@ -105,8 +113,12 @@ def why_not_free(
     at: datetime,
     location: DoctorLocation | None = None,
     mode: str | None = None,
+    provider: InsuranceProvider | None = None,
 ) -> tuple[Reason, ...]:
     """Name everything against a booking that starts at an instant; nothing when it is free.
+
+    Args:
+        provider: the insurer that would book it; `None` leaves consent aside.
 
     Raises:
         slots.BadRange: the instant is naive or not of our time.
@@ -114,7 +126,16 @@ def why_not_free(
     _, reasons = slot_and_reasons(
         doctor=doctor, starts_at=starts_at, at=at, location=location, mode=mode
     )
+    if provider is not None and not _takes_bookings_of(doctor, provider, at):
+        reasons += (Reason.NOT_CONSENTED,)
     return reasons
+
+
+def _takes_bookings_of(doctor: Doctor, provider: InsuranceProvider, at: datetime) -> bool:
+    shared = Consent.objects.active_at(at).filter(
+        doctor=doctor, insurance_provider=provider, data_classes__contains=[DataClass.APPOINTMENTS]
+    )
+    return visible_doctors(provider, at=at).filter(Exists(shared), pk=doctor.pk).exists()
 
 
 def next_free(
@@ -248,11 +269,41 @@ def outside_hours(*, doctor: Doctor, at: datetime) -> list[Appointment]:
     ]
 
 
-def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime) -> Schedule:
-    """Load what decides the doctor's slots in `[starts_at, ends_at)`: three queries.
+def rules_of(doctor: Doctor) -> Rules:
+    """Give how a doctor wants to be booked; without a row of rules, as the defaults say."""
+    row = BookingRules.objects.filter(doctor=doctor).first()
+    return Rules() if row is None else _rules(row)
+
+
+def _rules(row: BookingRules) -> Rules:
+    return Rules(
+        timedelta(minutes=row.lead_time_minutes), timedelta(days=row.horizon_days), row.most_per_day
+    )
+
+
+def load_many(
+    *, doctor_ids: Sequence[UUID], starts_at: datetime, ends_at: datetime, at: datetime
+) -> dict[UUID, Schedule]:
+    """Load what decides the slots of several doctors; as `load`."""
+    return {
+        doctor.pk: load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
+        for doctor in Doctor.objects.filter(pk__in=doctor_ids)
+    }
+
+
+def load(
+    *,
+    doctor: Doctor,
+    starts_at: datetime,
+    ends_at: datetime,
+    at: datetime,
+    ignoring: UUID | None = None,
+) -> Schedule:
+    """Load what decides the doctor's slots in `[starts_at, ends_at)`.
 
     Args:
         at: aware instant of the question; a hold that has run out by then takes no place.
+        ignoring: a hold or appointment that is to be had itself or moved: it takes no place.
     """
     windows = (
         Availability.objects.filter(doctor=doctor)
@@ -268,8 +319,9 @@ def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime
     taken = (
         Appointment.objects.filter(doctor=doctor)
         .occupying_at(at)
-        .touching(starts_at, ends_at + slots.LONGEST_SLOT)
-        .values_list("appointment_time", "ends_at", "lane")
+        .touching(starts_at - 25 * _HOUR, ends_at + 25 * _HOUR)
+        .exclude(pk=ignoring)
+        .values_list("appointment_time", "ends_at", "local_date", "lane")
     )
     weekly, extras, closures, closed_places = [], [], [], set()
     for is_active, *row in windows:
@@ -289,7 +341,24 @@ def load(*, doctor: Doctor, starts_at: datetime, ends_at: datetime, at: datetime
         closures=tuple(closures),
         taken=tuple(Taken(*values) for values in taken),
         closed_places=frozenset(closed_places),
+        rules=rules_of(doctor),
+        credential_until=_credential_until(doctor),
     )
+
+
+def _credential_until(doctor: Doctor) -> datetime | None:
+    """Give the midnight at the doctor's after which no registration that we know of is valid."""
+    ends = (
+        DoctorCredential.objects.current()
+        .filter(doctor=doctor, kind=DoctorCredential.Kind.REGISTRATION, verified=True)
+        .values_list("valid_until", flat=True)
+    )
+    last_days = [day for day in ends if day is not None]
+    if not last_days or len(last_days) < len(ends):
+        return None
+    return datetime.combine(
+        max(last_days) + _DAY, time(0), tzinfo=ZoneInfo(doctor.timezone)
+    ).astimezone(UTC)
 
 
 def _window(

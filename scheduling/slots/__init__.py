@@ -6,6 +6,7 @@ a clock change forward; a wall time that comes twice counts the first time.
 """
 
 from scheduling.slots.answers import free_slots, is_open, slot_at, slots_between, why_not_free
+from scheduling.slots.summary import open_days
 from scheduling.slots.values import (
     LONGEST_SLOT,
     MAX_RANGE,
@@ -14,6 +15,7 @@ from scheduling.slots.values import (
     BadRange,
     Closure,
     Extra,
+    OpenDay,
     Reason,
     Rules,
     Schedule,
@@ -34,6 +36,7 @@ __all__ = [
     "BadRange",
     "Closure",
     "Extra",
+    "OpenDay",
     "Reason",
     "Rules",
     "Schedule",
@@ -46,6 +49,7 @@ __all__ = [
     "check_range",
     "free_slots",
     "is_open",
+    "open_days",
     "slot_at",
     "slots_between",
     "why_not_free",

@@ -6,7 +6,6 @@ from uuid import UUID
 from scheduling.slots.plan import Planned, planned_slots
 from scheduling.slots.values import (
     Reason,
-    Rules,
     Schedule,
     Slot,
     Taken,
@@ -97,7 +96,7 @@ def why_not_free(
     if slot is not None:
         wrong_mode = {Reason.WRONG_MODE} if mode not in {None, slot.mode} else set()
         return _in_order({*slot.reasons, *wrong_mode})
-    against = set(_reasons_of_time(schedule.rules, starts_at, at))
+    against = set(_reasons_of_time(schedule, starts_at, at))
     open_then = is_open(schedule, starts_at, location_id)
     against.add(Reason.BETWEEN_SLOTS if open_then else Reason.OUTSIDE_HOURS)
     if location_id in schedule.closed_places:
@@ -135,14 +134,20 @@ def _reasons(schedule: Schedule, slot: Planned, at: datetime) -> Iterator[Reason
         yield Reason.ON_LEAVE
     if slot.terms.location_id in schedule.closed_places:
         yield Reason.PLACE_CLOSED
-    yield from _reasons_of_time(schedule.rules, slot.starts_at, at)
+    if slot.local_date in schedule.full_days:
+        yield Reason.DAY_FULL
+    yield from _reasons_of_time(schedule, slot.starts_at, at)
 
 
-def _reasons_of_time(rules: Rules, starts_at: datetime, at: datetime) -> Iterator[Reason]:
-    if starts_at < at + rules.lead_time:
+def _reasons_of_time(schedule: Schedule, starts_at: datetime, at: datetime) -> Iterator[Reason]:
+    if starts_at < at + schedule.rules.lead_time:
         yield Reason.TOO_SOON
-    if starts_at >= at + rules.horizon:
+    if starts_at >= at + schedule.rules.horizon:
         yield Reason.BEYOND_HORIZON
+    if schedule.credential_until is not None and starts_at >= schedule.credential_until:
+        yield Reason.CREDENTIAL_EXPIRED
+    if not schedule.is_consented:
+        yield Reason.NOT_CONSENTED
 
 
 def is_open(schedule: Schedule, instant: datetime, location_id: UUID | None) -> bool:

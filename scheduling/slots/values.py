@@ -1,7 +1,9 @@
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,8 +25,11 @@ class Reason(StrEnum):
     PLACE_CLOSED = "place_closed"
     WRONG_MODE = "wrong_mode"
     TAKEN = "taken"
+    DAY_FULL = "day_full"
     TOO_SOON = "too_soon"
     BEYOND_HORIZON = "beyond_horizon"
+    CREDENTIAL_EXPIRED = "credential_expired"
+    NOT_CONSENTED = "not_consented"
 
 
 class BadRange(ValueError):
@@ -103,37 +108,55 @@ class Closure:
     location_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """One patient's place that somebody has; lanes count across all places of a doctor."""
+class Taken(NamedTuple):
+    """One patient's place that somebody has; lanes count across all places of a doctor.
+
+    `local_date` is the date at its own place: most a day counts by it.
+    """
 
     starts_at: datetime
     ends_at: datetime
+    local_date: date
     lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How early and how far ahead a doctor can be booked."""
+    """How early and how far ahead a doctor can be booked, and how many patients a day at most."""
 
     lead_time: timedelta = timedelta(0)
     horizon: timedelta = timedelta(days=60)
+    most_per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Everything that decides one doctor's slots in some period."""
+    """Everything that decides one doctor's slots in some period.
+
+    `taken` covers whole local days, or `Rules.most_per_day` counts too few. From
+    `credential_until` on, the doctor may not practise as far as we know.
+    """
 
     windows: tuple[Window, ...] = ()
     extras: tuple[Extra, ...] = ()
     closures: tuple[Closure, ...] = ()
     taken: tuple[Taken, ...] = ()
     closed_places: frozenset[UUID] = frozenset()
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = Rules()
+    credential_until: datetime | None = None
+    is_consented: bool = True
+
+    @property
+    def full_days(self) -> set[date]:
+        """Give the local dates on which the doctor sees as many patients as the rules allow."""
+        most = self.rules.most_per_day
+        if most is None:
+            return set()
+        patients = Counter(one.local_date for one in self.taken)
+        return {day for day, count in patients.items() if count >= most}
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A time a patient could come, `[starts_at, ends_at)` in UTC, free when no reason is against.
 
     `local_date` is the date at its place. Tokens run through that place's day, one for each
@@ -171,6 +194,22 @@ class Slot:
     def token(self, lane: int) -> int:
         """Give the number of the patient in `lane`."""
         return self.first_token + lane
+
+
+class OpenDay(NamedTuple):
+    """What is free at one place in one mode on one local date, without its list of slots.
+
+    Bit n of `hours` is set when a free slot starts in the hour that begins n hours after
+    `first_free_at`. `free` counts places of patients.
+    """
+
+    location_id: UUID
+    mode: str
+    local_date: date
+    first_free_at: datetime
+    last_free_at: datetime
+    free: int
+    hours: int
 
 
 def check_instants(*instants: datetime) -> None:

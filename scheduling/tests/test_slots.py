@@ -143,9 +143,9 @@ def test_a_slot_is_taken_when_every_lane_is() -> None:
     window = Window(1, time(9), time(10), FROM, None, two_at_once)
     # The second reaches into the slot at 9:30, the third touches it.
     taken = (
-        Taken(AT_9, AT_9 + HOUR / 2, lane=0),
-        Taken(AT_9, AT_9 + 40 * MINUTE, lane=1),
-        Taken(AT_9 + HOUR, AT_9 + 2 * HOUR, lane=0),
+        Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, lane=0),
+        Taken(AT_9, AT_9 + 40 * MINUTE, TUESDAY, lane=1),
+        Taken(AT_9 + HOUR, AT_9 + 2 * HOUR, TUESDAY, lane=0),
     )
 
     first, second = of_day(Schedule(windows=(window,), taken=taken))
@@ -163,7 +163,7 @@ def test_lanes_above_a_lowered_capacity_use_up_places(
 ) -> None:
     terms = Terms(CLINIC, INDIA, slot_minutes=30, capacity=capacity)
     window = Window(1, time(9), time(9, 30), FROM, None, terms)
-    others = tuple(Taken(AT_9, AT_9 + HOUR / 2, lane) for lane in taken)
+    others = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, lane) for lane in taken)
 
     (slot,) = of_day(Schedule(windows=(window,), taken=others))
 
@@ -174,7 +174,7 @@ def test_lanes_above_a_lowered_capacity_use_up_places(
 def test_a_long_appointment_does_not_outlive_itself() -> None:
     first = Window(1, time(9), time(13), FROM, None, Terms(CLINIC, INDIA, slot_minutes=240))
     elsewhere = Window(1, time(9), time(10), FROM, None, Terms(HOSPITAL, INDIA, slot_minutes=60))
-    taken = (Taken(AT_9 + 2 * HOUR, AT_9 + 3 * HOUR),)
+    taken = (Taken(AT_9 + 2 * HOUR, AT_9 + 3 * HOUR, TUESDAY),)
 
     found = of_day(Schedule(windows=(first, elsewhere), taken=taken))
 
@@ -261,7 +261,7 @@ def test_all_reasons_are_named_at_once() -> None:
     schedule = Schedule(
         windows=(MORNING,),
         closures=(Closure(AT_9, AT_9 + HOUR),),
-        taken=(Taken(AT_9, AT_9 + HOUR),),
+        taken=(Taken(AT_9, AT_9 + HOUR, TUESDAY),),
         closed_places=frozenset({CLINIC}),
         rules=slots.Rules(lead_time=timedelta(days=3), horizon=timedelta(0)),
     )

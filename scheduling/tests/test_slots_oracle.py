@@ -198,7 +198,7 @@ def questions(draw: st.DrawFn) -> tuple[Schedule, datetime, datetime, datetime]:
         extras=tuple(Extra(*ends(one), draw(terms)) for one in draw(around(tuple, 600))[:2]),  # type: ignore[arg-type]
         closures=tuple(Closure(*ends(one), draw(place)) for one in draw(around(tuple, 900))),  # type: ignore[arg-type]
         taken=tuple(
-            Taken(*ends(one), draw(st.integers(0, 3)))  # type: ignore[arg-type]
+            Taken(*ends(one), middle, draw(st.integers(0, 3)))  # type: ignore[arg-type]
             for one in draw(around(tuple, 240))
         ),
     )
