@@ -7,7 +7,7 @@ from scheduling.slots.answers import free_slots
 from scheduling.slots.values import OpenDay, Rules, Schedule, Slot
 
 _DAY = timedelta(days=1)
-_HOUR = timedelta(hours=1)
+_FIVE_MINUTES = timedelta(minutes=5)
 
 
 def open_days(schedule: Schedule, *, first: date, last: date) -> list[OpenDay]:
@@ -37,7 +37,7 @@ def open_days(schedule: Schedule, *, first: date, last: date) -> list[OpenDay]:
 
 def _open_day(free: list[Slot]) -> OpenDay:
     first = free[0]
-    hours = {(slot.starts_at - first.starts_at) // _HOUR for slot in free}
+    starts = {(slot.starts_at - first.starts_at) // _FIVE_MINUTES for slot in free}
     return OpenDay(
         first.location_id,
         first.mode,
@@ -45,5 +45,5 @@ def _open_day(free: list[Slot]) -> OpenDay:
         first.starts_at,
         free[-1].starts_at,
         sum(slot.free for slot in free),
-        sum(1 << hour for hour in hours),
+        sum(1 << start for start in starts),
     )

@@ -199,8 +199,9 @@ class Slot(NamedTuple):
 class OpenDay(NamedTuple):
     """What is free at one place in one mode on one local date, without its list of slots.
 
-    Bit n of `hours` is set when a free slot starts in the hour that begins n hours after
-    `first_free_at`. `free` counts places of patients.
+    Bit n of `starts` is set when a free slot starts in the 5 minutes that begin 5n minutes after
+    `first_free_at`: coarser, and a search at noon would find no end of doctors who may be next.
+    `free` counts places of patients.
     """
 
     location_id: UUID
@@ -209,7 +210,7 @@ class OpenDay(NamedTuple):
     first_free_at: datetime
     last_free_at: datetime
     free: int
-    hours: int
+    starts: int
 
 
 def check_instants(*instants: datetime) -> None:
