@@ -1,4 +1,4 @@
-"""Weekly hours, what differs from them, how a doctor may be booked, and who is booked."""
+"""Weekly hours, what differs from them, how a doctor may be booked, who is, and what is open."""
 
 from scheduling.models.appointments import (
     Appointment,
@@ -11,6 +11,7 @@ from scheduling.models.exceptions import (
     AvailabilityExceptionKind,
     AvailabilityExceptionQuerySet,
 )
+from scheduling.models.openings import OpenDay, OpenDayHead
 from scheduling.models.rules import BookingRules
 from scheduling.models.terms import Mode
 from scheduling.models.weekly import Availability, AvailabilityQuerySet, DayOfWeek
@@ -28,4 +29,6 @@ __all__ = [
     "BookingRules",
     "DayOfWeek",
     "Mode",
+    "OpenDay",
+    "OpenDayHead",
 ]
