@@ -16,6 +16,7 @@ from consent.models import Consent, DataClass
 from integrations.models import FeedEntry
 from registry.models import Doctor, DoctorCredential, DoctorLocation, InsuranceProvider
 from scheduling.models import Appointment, Availability, AvailabilityException, DayOfWeek
+from scheduling.slots import Slot
 
 Json = dict[str, Any]
 API_PATH = "/api/v1"
@@ -100,6 +101,19 @@ def availability_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: dat
     shown["windows"] = [_window(row) for row in windows]
     shown["exceptions"] = [_exception(row) for row in exceptions]
     return shown
+
+
+def slot(slot: Slot) -> Json:
+    """Show a free time, with instants and ids for whoever writes the JSON: it comes by hundreds."""
+    terms = slot.terms
+    return {
+        "start": slot.starts_at,
+        "end": slot.ends_at,
+        "location_id": terms.location_id,
+        "mode": terms.mode,
+        "capacity": terms.capacity,
+        "free": len(slot.free_lanes),
+    }
 
 
 def appointment(appointment: Appointment) -> Json:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from json import loads
 from typing import Any
 
 from rest_framework.exceptions import NotFound
@@ -10,21 +11,23 @@ from consent.models import DataClass
 from integrations import representations
 from integrations.actions.answers import Answer, Refused
 from integrations.api import problems
-from integrations.api.permissions import doctors_sharing
+from integrations.api.permissions import Seen
 from integrations.api.problems import Problem
+from integrations.api.renderers import write
 from registry.models import Doctor, DoctorLocation, InsuranceProvider
 from scheduling import actions
 from scheduling.models import Appointment
-from scheduling.slots import BadRange, Slot
+from scheduling.slots import BadRange
 
 CODES = ("slot_taken", "slot_not_available", "external_id_used", "too_many_bookings")
 _CREATED = 201
 
 
 def book(
-    provider: InsuranceProvider, doctor: Doctor, wanted: dict[str, Any], *, at: datetime
+    provider: InsuranceProvider, seen: Seen, wanted: dict[str, Any], *, at: datetime
 ) -> Answer:
     """Book, or refuse with an answer that is kept; runs inside `answers.answer_once`."""
+    doctor = seen.doctor
     place = _place(doctor, wanted)
     try:
         appointment = actions.book(
@@ -39,10 +42,9 @@ def book(
             at=at,
         )
     except actions.SlotTaken as error:
-        raise _refused("slot_taken", doctor, _against(error, provider, doctor, at)) from error
+        raise _refused("slot_taken", doctor, _against(error, seen)) from error
     except actions.SlotRefused as error:
-        against = _against(error, provider, doctor, at)
-        raise _refused("slot_not_available", doctor, against) from error
+        raise _refused("slot_not_available", doctor, _against(error, seen)) from error
     except actions.ExternalIdUsed as error:
         raise _refused("external_id_used", doctor, {}) from error
     except actions.TooManyBookings as error:
@@ -72,25 +74,11 @@ def cancel(
         raise Problem("not_cancellable") from error
 
 
-def as_shared_now(
-    answer: Answer, provider: InsuranceProvider, doctor: Doctor, *, at: datetime
-) -> Answer:
+def as_shared_now(answer: Answer, seen: Seen) -> Answer:
     """Leave out of a stored refusal the free times that the doctor has stopped sharing since."""
-    if not answer.body.get("extra") or _shares_free_times(provider, doctor, at):
+    if not answer.body.get("extra") or seen.shares(DataClass.AVAILABILITY):
         return answer
     return replace(answer, body=answer.body | {"extra": {}})
-
-
-def slot_as_seen(slot: Slot) -> dict[str, Any]:
-    """Show a free time."""
-    return {
-        "start": representations.instant(slot.starts_at),
-        "end": representations.instant(slot.ends_at),
-        "location_id": str(slot.location_id),
-        "mode": slot.mode,
-        "capacity": slot.capacity,
-        "free": slot.free,
-    }
 
 
 def _place(doctor: Doctor, wanted: dict[str, Any]) -> DoctorLocation | None:
@@ -102,25 +90,19 @@ def _place(doctor: Doctor, wanted: dict[str, Any]) -> DoctorLocation | None:
     return place
 
 
-def _against(
-    error: actions.SlotRefused, provider: InsuranceProvider, doctor: Doctor, at: datetime
-) -> dict[str, Any]:
+def _against(error: actions.SlotRefused, seen: Seen) -> dict[str, Any]:
     """Tell why, and what is free instead, to an insurer that may see free times."""
-    if not _shares_free_times(provider, doctor, at):
+    if not seen.shares(DataClass.AVAILABILITY):
         return {}
     return {
         "reasons": [reason.value for reason in error.reasons],
-        "next_free": [slot_as_seen(slot) for slot in error.next_free],
+        "next_free": [representations.slot(slot) for slot in error.next_free],
     }
 
 
-def _shares_free_times(provider: InsuranceProvider, doctor: Doctor, at: datetime) -> bool:
-    sharing = doctors_sharing(provider, DataClass.AVAILABILITY, at=at)
-    return sharing.filter(pk=doctor.pk).exists()
-
-
 def _refused(code: str, doctor: Doctor, extra: dict[str, Any]) -> Refused:
-    body = {"code": code, "extra": extra}
+    # It is kept as JSON, so it is made what JSON can hold.
+    body = {"code": code, "extra": loads(write(extra))}
     return Refused(Answer(problems.CODES[code].status, body, doctor_id=doctor.pk))
 
 

@@ -1,7 +1,8 @@
 """What insurers send, checked; what they get is in `shapes`."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
@@ -28,6 +29,21 @@ class Exact(serializers.Serializer[Any]):
             message = serializers.ErrorDetail("This is not known here.", code="unknown")
             raise serializers.ValidationError({name: [message] for name in unknown})
         return super().to_internal_value(data)
+
+    @classmethod
+    def read(cls, data: Any) -> dict[str, Any]:
+        """Give what was sent, checked.
+
+        Raises:
+            ValidationError: something is wrong with it.
+        """
+        return cast("dict[str, Any]", _shared(cls).run_validation(data))
+
+
+@cache
+def _shared(serializer: type[Exact]) -> Exact:
+    """Make a serializer once: its fields keep nothing of what they check, and are dear to copy."""
+    return serializer()
 
 
 class Page(Exact):
@@ -156,16 +172,21 @@ class CancelIn(Exact):
 
 def query_of(serializer: type[Exact], params: Any) -> dict[str, Any]:
     """Check query parameters; each may be given once."""
-    repeated = [name for name in params if len(params.getlist(name)) > 1]
-    query = serializer(data={name: params[name] for name in params})
-    if query.is_valid() and not repeated:
-        return dict(query.validated_data)
-    errors = [
-        {"parameter": name, "code": getattr(one, "code", "invalid"), "detail": str(one)}
-        for name, found in query.errors.items()
-        for one in found
-    ]
+    errors: list[dict[str, str]] = []
+    query: dict[str, Any] = {}
+    try:
+        query = serializer.read({name: params[name] for name in params})
+    except serializers.ValidationError as error:
+        errors = [
+            {"parameter": name, "code": one.code, "detail": str(one)}
+            for name, found in cast("dict[str, Any]", error.detail).items()
+            for one in found
+        ]
     errors += [
-        {"parameter": name, "code": "repeated", "detail": "Give this once."} for name in repeated
+        {"parameter": name, "code": "repeated", "detail": "Give this once."}
+        for name in params
+        if len(params.getlist(name)) > 1
     ]
-    raise Problem("invalid_request", errors=errors)
+    if errors:
+        raise Problem("invalid_request", errors=errors)
+    return query

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from consent.models import Consent
+from consent.models import Consent, DataClass
 from integrations.actions import answers
+from integrations.api.permissions import Seen
 from integrations.models import IdempotencyRecord, Scope
 from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
 from integrations.tests.test_api_doctors import share
@@ -327,7 +328,8 @@ def test_consent_that_goes_while_a_booking_is_made_is_a_404(
     caller = make_caller()
     doctor = make_doctor()
     make_window(doctor)
-    monkeypatch.setattr("integrations.api.views.appointments.doctor_seen", lambda *_, **__: doctor)
+    seen = Seen(doctor, 1, tuple(DataClass.values))
+    monkeypatch.setattr("integrations.api.views.appointments.doctor_seen", lambda *_, **__: seen)
 
     response = caller.book(wanted(doctor))
 

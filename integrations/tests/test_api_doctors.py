@@ -1,10 +1,14 @@
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.forms import model_to_dict
+from rest_framework.exceptions import NotFound
 
 from consent.models import Consent, DataClass
 from consent.tests.factories import make_consent, make_withdrawn_consent
+from integrations.api.permissions import Seen, doctor_seen, doctors_sharing
 from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
 from registry.models import Doctor, InsuranceProvider
 from registry.tests.factories import (
@@ -116,19 +120,51 @@ def test_a_data_class_that_is_not_shared_is_not_found(path: str, data_class: str
 
 
 @pytest.mark.parametrize("path", ["", "/credentials", "/availability"])
-@pytest.mark.parametrize("shown", [True, False])
 def test_consent_that_goes_while_one_reads_is_a_404(
-    monkeypatch: pytest.MonkeyPatch,
-    path: str,
-    shown: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     caller = make_caller()
     doctor = make_doctor()
-    monkeypatch.setattr("integrations.api.permissions.doctor_seen", lambda *_, **__: doctor)
-    if shown:
-        monkeypatch.setattr("integrations.api.views.doctors._version", lambda _: "1.1")
+    seen = Seen(doctor, 1, tuple(DataClass.values))
+    monkeypatch.setattr("integrations.api.permissions.doctor_seen", lambda *_, **__: seen)
 
     assert caller.get(f"/doctors/{doctor.pk}{path}").status_code == 404
+
+
+@pytest.mark.parametrize("data_class", [None, DataClass.AVAILABILITY])
+@pytest.mark.parametrize("provider_status", InsuranceProvider.Status)
+def test_the_look_at_one_doctor_is_the_one_at_all(
+    provider_status: str, data_class: DataClass | None
+) -> None:
+    provider = make_provider(integration_status=provider_status)
+    consents: list[dict[str, Any]] = [
+        {},
+        {"consent_status": "REQUESTED", "granted_at": None},
+        {"consent_status": "REVOKED", "revoked_at": NOW},
+        {"granted_at": NOW + timedelta(seconds=1)},
+        {"granted_at": NOW},
+        {"expires_at": NOW},
+        {"expires_at": NOW + timedelta(seconds=1)},
+        {"data_classes": ["profile"]},
+        {"insurance_provider": make_provider(integration_status=provider_status)},
+    ]
+    doctors = [
+        make_consent(
+            **{"insurance_provider": provider, "doctor": make_doctor(**who)} | consent
+        ).doctor
+        for consent in consents
+        for who in ({}, {"is_sandbox": False}, {"status": Doctor.Status.SUSPENDED})
+    ]
+
+    seen = []
+    for doctor in doctors:
+        with suppress(NotFound):
+            one = doctor_seen(provider, doctor.pk, at=NOW, data_class=data_class)
+            assert model_to_dict(one.doctor) == model_to_dict(Doctor.objects.get(pk=doctor.pk))
+            seen.append(one.doctor)
+
+    assert set(seen) == set(doctors_sharing(provider, data_class, at=NOW))
+    assert bool(seen) == (provider_status != InsuranceProvider.Status.SUSPENDED)
 
 
 def test_a_live_insurer_sees_no_synthetic_doctor() -> None:

@@ -122,11 +122,9 @@ class Appointments(InsurerView):
         query_of(Exact, request.query_params)
         key = _idempotency_key(request)
         fingerprint = _fingerprint(request)
-        body = AppointmentIn(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted = body.validated_data
+        wanted = AppointmentIn.read(request.data)
         # Before a replay too: what may not be seen any more is not shown again.
-        doctor = doctor_seen(
+        seen = doctor_seen(
             self.provider, wanted["doctor_id"], at=self.at, data_class=DataClass.APPOINTMENTS
         )
         answer = _answer_once(
@@ -136,10 +134,10 @@ class Appointments(InsurerView):
             key=key,
             fingerprint=fingerprint,
             at=self.at,
-            effect=lambda: bookings.book(self.provider, doctor, wanted, at=self.at),
+            effect=lambda: bookings.book(self.provider, seen, wanted, at=self.at),
         )
         if answer.replayed:
-            answer = bookings.as_shared_now(answer, self.provider, doctor, at=self.at)
+            answer = bookings.as_shared_now(answer, seen)
         return _told(answer, instance=request.path)
 
 
@@ -175,11 +173,8 @@ class CancelAppointment(InsurerView):
     )
     def post(self, request: Request, appointment_id: str) -> Response:
         query_of(Exact, request.query_params)
-        body = CancelIn(data=request.data)
-        body.is_valid(raise_exception=True)
-        cancelled = bookings.cancel(
-            self.appointment, self.provider, body.validated_data, at=self.at
-        )
+        wanted = CancelIn.read(request.data)
+        cancelled = bookings.cancel(self.appointment, self.provider, wanted, at=self.at)
         return Response(representations.appointment(cancelled))
 
 

@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.api.parsers import MOST_BYTES
-from integrations.api.permissions import MayCall, Needs
+from integrations.api.permissions import MayCall, Needs, Seen
 from integrations.api.problems import Problem
+from integrations.api.renderers import JsonRenderer
 from integrations.api.schema import ApiSchema
 from integrations.models import ApiKey
 from registry.models import Doctor, InsuranceProvider
@@ -40,13 +41,14 @@ class InsurerView(APIView):
 
     needs: ClassVar[dict[str, Needs]] = {}
     permission_classes = [MayCall]
+    renderer_classes = [JsonRenderer]
     content_negotiation_class = OnlyJson
     metadata_class = None
     schema: ApiSchema | None = ApiSchema()
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
 
     at: datetime
-    doctor: Doctor
+    seen: Seen
     appointment: Appointment
 
     @property
@@ -57,6 +59,10 @@ class InsurerView(APIView):
     @property
     def provider(self) -> InsuranceProvider:
         return self.key.insurance_provider
+
+    @property
+    def doctor(self) -> Doctor:
+        return self.seen.doctor
 
     @property
     def default_response_headers(self) -> dict[str, str]:

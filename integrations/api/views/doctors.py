@@ -12,8 +12,7 @@ from rest_framework.response import Response
 from consent.models import Consent, DataClass
 from integrations import representations
 from integrations.api import cursors
-from integrations.api.bookings import slot_as_seen
-from integrations.api.permissions import Needs, doctors_sharing
+from integrations.api.permissions import Needs, Seen, doctors_sharing
 from integrations.api.problems import wrong_parameter
 from integrations.api.serializers import DoctorQuery, Exact, SlotQuery, query_of
 from integrations.api.shapes import (
@@ -109,7 +108,7 @@ class OneDoctor(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = _version(self)
+        version = _version(self.seen)
         shown = representations.doctors_as_seen([self.doctor], provider=self.provider, at=self.at)
         if not shown:
             raise NotFound
@@ -129,7 +128,7 @@ class Credentials(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = _version(self)
+        version = _version(self.seen)
         shown = representations.credentials_as_seen(self.doctor, provider=self.provider, at=self.at)
         if "items" not in shown:
             raise NotFound
@@ -150,7 +149,7 @@ class DoctorAvailability(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = f"{_version(self)}.{self.at.astimezone(UTC):%Y%m%d}"
+        version = f"{_version(self.seen)}.{self.at.astimezone(UTC):%Y%m%d}"
         shown = representations.availability_as_seen(
             self.doctor, provider=self.provider, at=self.at
         )
@@ -184,7 +183,7 @@ class Slots(InsurerView):
             )
         except (BadRange, TooManySlots) as error:
             raise wrong_parameter("to", "bad_range", str(error)) from error
-        free = [slot_as_seen(slot) for slot in found if not slot.reasons]
+        free = [representations.slot(slot) for slot in found if not slot.reasons]
         return Response({"items": free, "why_empty": [] if free else diary.why_empty(found)})
 
 
@@ -198,18 +197,13 @@ def _places(query: dict[str, Any]) -> QuerySet[DoctorLocation] | None:
     return places if {"city", "state"} & set(query) else None
 
 
-def _version(view: InsurerView) -> str:
+def _version(seen: Seen) -> str:
     """Name a representation: it depends on the doctor and on what the consent shares.
 
-    It is read before the data, so that a change in between makes the next answer new, not stale.
+    Both were read before the data, so that a change in between makes the next answer new, not
+    stale.
     """
-    consents = Consent.objects.active_at(view.at).filter(
-        doctor=view.doctor, insurance_provider=view.provider
-    )
-    version = consents.values_list("version", flat=True).first()
-    if version is None:
-        raise NotFound
-    return f"{view.doctor.version}.{version}"
+    return f"{seen.doctor.version}.{seen.consent_version}"
 
 
 def start_of(given: datetime | date, zone: Any) -> datetime:
