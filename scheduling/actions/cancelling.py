@@ -40,6 +40,20 @@ def cancel(
         NotCancellable: nothing was changed.
     """
     standing = Appointment.objects.select_for_update(no_key=True).get(pk=appointment.pk)
+    return cancel_locked(standing, reason=reason, note=note, by=by, at=at)
+
+
+def cancel_locked(
+    standing: Appointment, *, reason: str, note: str, by: User | InsuranceProvider, at: datetime
+) -> Appointment:
+    """Cancel an appointment that the caller's transaction holds; the caller refreshes open days.
+
+    Args:
+        reason, note, at: as `cancel`.
+
+    Raises:
+        NotCancellable: nothing was changed.
+    """
     if not standing.is_cancellable_at(at):
         raise NotCancellable(standing)
     standing.status = Appointment.Status.CANCELLED
