@@ -133,12 +133,15 @@ def doctor_of(request: SignedInRequest, permission: str | None = None) -> Doctor
     Raises:
         Http404: they work for none, or a receptionist may not do this; nobody learns which.
     """
-    user = request.user
-    doctor = user.doctor
-    if doctor is None:
-        raise Http404
-    if user.role == User.Role.DELEGATE and (
-        permission is None or not user.has_perm(f"registry.{permission}", doctor)
-    ):
+    doctor = request.user.doctor
+    if doctor is None or not may(request, permission):
         raise Http404
     return doctor
+
+
+def may(request: SignedInRequest, permission: str | None = None) -> bool:
+    """Tell whether `doctor_of` would open a page of this permission to who works for a doctor."""
+    user = request.user
+    return user.role != User.Role.DELEGATE or (
+        permission is not None and user.has_perm(f"registry.{permission}", user.doctor)
+    )
