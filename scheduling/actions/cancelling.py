@@ -5,6 +5,8 @@ from django.db import transaction
 from registry import ledger
 from registry.actions.refusals import Refused
 from registry.models import InsuranceProvider, User
+from scheduling.actions import locks
+from scheduling.actions.telling import tell
 from scheduling.models import Appointment
 
 
@@ -39,31 +41,43 @@ def cancel(
     Raises:
         NotCancellable: nothing was changed.
     """
-    standing = Appointment.objects.select_for_update(no_key=True).get(pk=appointment.pk)
-    return cancel_locked(standing, reason=reason, note=note, by=by, at=at)
+    locks.share_doctor(appointment.doctor_id)
+    standing = locks.take_appointment(appointment)
+    if not standing.is_cancellable_at(at):
+        raise NotCancellable(standing)
+    cancel_locked(standing, reason=reason, note=note, by=by, at=at)
+    return standing
 
 
 def cancel_locked(
-    standing: Appointment, *, reason: str, note: str, by: User | InsuranceProvider, at: datetime
-) -> Appointment:
-    """Cancel an appointment that the caller's transaction holds; the caller refreshes open days.
+    standing: Appointment,
+    *,
+    reason: str,
+    note: str = "",
+    by: User | InsuranceProvider,
+    at: datetime,
+) -> None:
+    """Cancel an appointment that the caller has locked and checked, in the caller's transaction.
+
+    The caller brings the open days in line.
 
     Args:
-        reason, note, at: as `cancel`.
-
-    Raises:
-        NotCancellable: nothing was changed.
+        reason: one of `Appointment.CancelReason`.
+        note: for the doctor and this insurer alone; neither log nor event repeats it.
+        at: aware instant of the cancellation.
     """
-    if not standing.is_cancellable_at(at):
-        raise NotCancellable(standing)
+    is_ours = isinstance(by, User)
+    # Only what somebody at the doctor's did can be undone there.
+    standing.previous_status = standing.status if is_ours else ""
+    standing.status_by = by if is_ours else None
     standing.status = Appointment.Status.CANCELLED
     standing.cancel_reason, standing.cancel_note = reason, note
     standing.cancelled_at = standing.status_at = at
-    standing.status_by = by if isinstance(by, User) else None
     standing.version += 1
     standing.save(
         update_fields=[
             "status",
+            "previous_status",
             "status_at",
             "status_by",
             "cancel_reason",
@@ -73,14 +87,4 @@ def cancel_locked(
         ]
     )
     ledger.record("appointment.cancelled", subject=standing, by=by, at=at, reason=reason)
-    ledger.publish(
-        "appointment.cancelled",
-        subject=standing,
-        version=standing.version,
-        at=at,
-        doctor=standing.doctor_id,
-        provider=standing.insurance_provider_id,
-        doctor_id=str(standing.doctor_id),
-        appointment_id=str(standing.pk),
-    )
-    return standing
+    tell("appointment.cancelled", standing, at=at)

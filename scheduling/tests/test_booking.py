@@ -99,9 +99,8 @@ def test_booking_takes_the_slot_and_tells_the_insurer(
 def test_booking_takes_few_queries(
     book: Book, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # A savepoint and its end, two locks, consent, the id, the diary's three, the limit, holds that
-    # have run out, the row, whether it stands, and the two records of it.
-    with django_assert_num_queries(15):
+    # Locks and consent, the diary, what stands that day, the row, and the two records of it.
+    with django_assert_num_queries(10):
         book()
 
 

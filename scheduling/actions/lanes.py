@@ -1,0 +1,366 @@
+"""How an appointment or a hold gets its slot, its lane and its token number.
+
+The exclusion constraint decides who gets a lane; a lock never does.
+
+Source: docs/adr/0003-exclusion-constraint-with-lanes.md
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from registry import ledger, rows
+from registry.actions.refusals import Refused, constraint_of
+from registry.models import Doctor, DoctorLocation
+from scheduling import diary, slots
+from scheduling.actions import locks
+from scheduling.models import Appointment
+from scheduling.slots import Reason, Slot
+
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_IN_THE_WAY = {"appointment_lane_once", "appointment_token_once"}
+
+_ENDED_HOLD = """
+    doctor_id = %(doctor)s AND status = 'HELD' AND hold_expires_at <= %(at)s
+    AND appointment_time < %(ends_at)s AND ends_at > %(starts_at)s
+"""
+# All that a booking must know of other appointments. Those of a local date start within a day of
+# it in UTC: by their time the database finds them.
+_STANDING = f"""
+    SELECT
+        EXISTS (
+            SELECT FROM appointments
+            WHERE insurance_provider_id = %(provider)s
+                AND external_appointment_id = %(external_id)s
+        ) AS is_id_used,
+        (
+            SELECT count(*) FROM appointments
+            WHERE doctor_id = %(doctor)s AND insurance_provider_id = %(provider)s
+                AND local_date = %(day)s AND id <> %(id)s
+                AND appointment_time BETWEEN %(earliest)s AND %(latest)s
+                AND (status = 'BOOKED' OR status = 'HELD' AND hold_expires_at > %(at)s)
+        ) AS open_bookings,
+        EXISTS (
+            SELECT FROM appointments
+            WHERE {_ENDED_HOLD} AND appointment_time BETWEEN %(earliest)s AND %(latest)s
+        ) AS has_ended_holds,
+        ARRAY (
+            SELECT token_number FROM appointments
+            WHERE location_id = %(place)s AND local_date = %(day)s AND id <> %(id)s
+                AND status <> 'CANCELLED' AND token_number IS NOT NULL AND NOT ({_ENDED_HOLD})
+        ) AS tokens
+"""  # noqa: S608  Nothing of it comes from outside.
+_CLEAR = f"DELETE FROM appointments WHERE {_ENDED_HOLD} RETURNING id"  # noqa: S608
+
+
+class SlotRefused(Refused):
+    """The time cannot be booked; nothing was changed.
+
+    Args:
+        reasons: everything against it.
+        next_free: the next few slots that could be booked instead.
+    """
+
+    def __init__(self, reasons: Iterable[Reason], next_free: list[Slot]) -> None:
+        self.reasons, self.next_free = tuple(reasons), next_free
+        super().__init__(f"This time cannot be booked: {', '.join(self.reasons)}.")
+
+
+class SlotTaken(SlotRefused):
+    """Somebody else has the time; nothing was changed."""
+
+
+class ExternalIdUsed(Refused):
+    """The insurer has used this appointment id before; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("This external_appointment_id already belongs to an appointment.")
+
+
+class TooManyBookings(Refused):
+    """The insurer has as many open bookings and holds with the doctor that day as it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You already have {limit} open bookings with this doctor that day.")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A time that somebody asks for; without a place or mode, whichever has the slot.
+
+    Args:
+        ignoring: a hold or appointment of theirs that takes no place from them.
+    """
+
+    doctor: Doctor
+    start: datetime
+    location: DoctorLocation | None
+    mode: str | None
+    at: datetime
+    ignoring: UUID | None = None
+
+    def is_at(self, appointment: Appointment) -> bool:
+        """Tell whether an appointment has already what is wanted."""
+        return (
+            appointment.appointment_time == self.start
+            and (self.location is None or self.location.pk == appointment.location_id)
+            and self.mode in {None, appointment.mode}
+        )
+
+    def free_slot(self) -> Slot:
+        """Give the slot, free as far as anybody can see.
+
+        Raises:
+            SlotTaken, SlotRefused: with the reasons and the next free times.
+            slots.BadRange: `start` is naive or not of our time.
+        """
+        slot, reasons, _ = self._look()
+        if slot is None or reasons:
+            raise self.refusal(reasons)
+        return slot
+
+    def slot_of_counted_day(self, *, always: bool = False) -> Slot:
+        """Give the slot as `free_slot`, after others that must count its day are done.
+
+        Args:
+            always: wait for them also if the doctor has no most a day.
+        """
+        slot, reasons, has_most = self._look()
+        if slot is not None and (has_most or always):
+            locks.take_day(self.doctor.pk, slot.local_date)
+            return replace(self, location=DoctorLocation(pk=slot.location_id)).free_slot()
+        if slot is None or reasons:
+            raise self.refusal(reasons)
+        return slot
+
+    def refusal(self, reasons: tuple[Reason, ...] = (Reason.TAKEN,)) -> SlotRefused:
+        """Make the refusal that fits the reasons, with what is free instead."""
+        instead = diary.next_free(
+            doctor=self.doctor,
+            after=self.start,
+            at=self.at,
+            location=self.location,
+            mode=self.mode,
+        )
+        return (SlotTaken if reasons == (Reason.TAKEN,) else SlotRefused)(reasons, instead)
+
+    def _look(self) -> tuple[Slot | None, tuple[Reason, ...], bool]:
+        """Give the slot, what is against it, and whether the doctor has a most a day."""
+        slots.check_instants(self.start, self.at)
+        schedule = diary.load(
+            doctor=self.doctor,
+            starts_at=self.start,
+            ends_at=self.start + _MINUTE,
+            at=self.at,
+            ignoring=self.ignoring,
+        )
+        asked: dict[str, Any] = {
+            "starts_at": self.start,
+            "at": self.at,
+            "location_id": self.location.pk if self.location else None,
+        }
+        has_most = schedule.rules.most_per_day is not None
+        slot = slots.slot_at(schedule, **asked)
+        if slot is not None and not slot.reasons and self.mode in {None, slot.mode}:
+            return slot, (), has_most
+        return slot, slots.why_not_free(schedule, **asked, mode=self.mode), has_most
+
+
+class Standing(NamedTuple):
+    """What stands already when an appointment wants a slot.
+
+    Args:
+        open_bookings: others of its insurer with the doctor that day, holds among them.
+        has_ended_holds: holds that have run out still have lanes of the slot.
+        tokens: given at the place that day.
+    """
+
+    is_id_used: bool
+    open_bookings: int
+    has_ended_holds: bool
+    tokens: Collection[int]
+
+
+def add(appointment: Appointment, wanted: Wanted) -> None:
+    """Insert a new booking or hold in the slot that is wanted; its insurer's turn has come.
+
+    Raises:
+        ExternalIdUsed: the insurer has an appointment of this id.
+        TooManyBookings: it has as many with the doctor that day as it may.
+        SlotTaken, SlotRefused: with the reasons and the next free times.
+        slots.BadRange: the start is naive or not of our time.
+    """
+    try:
+        _add(appointment, wanted)
+    except SlotRefused:
+        # Whoever books the same twice hears of that, and not of a slot that it has itself.
+        if is_id_used(appointment):
+            raise ExternalIdUsed from None
+        raise
+
+
+def _add(appointment: Appointment, wanted: Wanted) -> None:
+    slot = wanted.slot_of_counted_day()
+    put(appointment, slot)
+    standing = standing_of(appointment, wanted.at)
+    if standing.is_id_used:
+        raise ExternalIdUsed
+    check_limit(appointment, standing)
+    if not take_lane(
+        appointment,
+        places_of(slot),
+        standing,
+        at=wanted.at,
+        write=lambda: rows.insert_if_free(appointment),
+    ):
+        raise wanted.refusal()
+
+
+def is_id_used(appointment: Appointment) -> bool:
+    """Tell whether the insurer has used the appointment's id for another one."""
+    return (
+        Appointment.objects.filter(
+            insurance_provider_id=appointment.insurance_provider_id,
+            external_appointment_id=appointment.external_appointment_id,
+        )
+        .exclude(external_appointment_id=None)
+        .exists()
+    )
+
+
+def put(appointment: Appointment, slot: Slot) -> None:
+    """Give an appointment the time and the terms of a slot."""
+    appointment.appointment_time, appointment.ends_at = slot.starts_at, slot.ends_at
+    appointment.local_date, appointment.location_id = slot.local_date, slot.location_id
+    appointment.capacity, appointment.mode = slot.capacity, slot.mode
+
+
+def places_of(slot: Slot) -> list[tuple[int, int]]:
+    """List the free lanes of a slot, each with its token number."""
+    return [(lane, slot.token(lane)) for lane in slot.free_lanes]
+
+
+def standing_of(appointment: Appointment, at: datetime) -> Standing:
+    """Read what stands already on the day and at the time of an appointment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, _values(appointment, at))
+        found = cursor.fetchone()
+    assert found is not None
+    return Standing(*found)
+
+
+def check_limit(appointment: Appointment, standing: Standing) -> None:
+    """Refuse an insurer more of a doctor's day than its share.
+
+    Raises:
+        TooManyBookings: it has as many open bookings and holds as it may.
+    """
+    limit = appointment.insurance_provider.max_open_bookings_per_day
+    if standing.open_bookings >= limit:
+        raise TooManyBookings(limit)
+
+
+def take_lane(
+    appointment: Appointment,
+    places: Iterable[tuple[int, int]],
+    standing: Standing,
+    *,
+    at: datetime,
+    write: Callable[[], bool],
+) -> bool:
+    """Write an appointment in the first lane that the database lets it have.
+
+    Args:
+        places: lanes, each with the token number that belongs to it.
+        write: inserts or saves it, or tells that another one stood in its way.
+
+    Returns:
+        Whether there was one.
+    """
+    if standing.has_ended_holds:
+        _clear_ended_holds(appointment, at)
+    for lane, number in places:
+        appointment.lane = lane
+        if _write(appointment, number, standing.tokens, write):
+            return True
+    return False
+
+
+def save_if_free(appointment: Appointment, changed: Collection[str]) -> bool:
+    """Save an appointment elsewhere, unless another one stands in its way."""
+    try:
+        with transaction.atomic():
+            appointment.save(update_fields=changed)
+    except IntegrityError as error:
+        if constraint_of(error) not in _IN_THE_WAY:
+            raise
+        return False
+    return True
+
+
+def _write(
+    appointment: Appointment, number: int, given: Collection[int], write: Callable[[], bool]
+) -> bool:
+    """Write it under its lane's number, or under the next one if hours were edited since.
+
+    A number that somebody else took at the same moment is no reason to lose the lane.
+    """
+    appointment.token_number = max(given) + 1 if number in given else number
+    while not write():
+        given = _tokens(appointment)
+        if appointment.token_number not in given or _is_lane_taken(appointment):
+            return False
+        appointment.token_number = max(given) + 1
+    return True
+
+
+def _tokens(appointment: Appointment) -> set[int | None]:
+    same_day = Appointment.objects.filter(
+        location=appointment.location_id,
+        local_date=appointment.local_date,
+        token_number__isnull=False,
+    )
+    others = same_day.exclude(status=Appointment.Status.CANCELLED).exclude(pk=appointment.pk)
+    return set(others.values_list("token_number", flat=True))
+
+
+def _is_lane_taken(appointment: Appointment) -> bool:
+    others = Appointment.objects.filter(doctor=appointment.doctor_id, lane=appointment.lane)
+    return (
+        others.touching(appointment.appointment_time, appointment.ends_at)
+        .exclude(status=Appointment.Status.CANCELLED)
+        .exclude(pk=appointment.pk)
+        .exists()
+    )
+
+
+def _clear_ended_holds(appointment: Appointment, at: datetime) -> None:
+    """Remove holds that have run out, whoever had them, from where the appointment goes."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLEAR, _values(appointment, at))
+        gone = cursor.fetchall()
+    for (hold_id,) in gone:
+        ended = Appointment(pk=hold_id)
+        ledger.record("appointment.hold_ended", subject=ended, by=None, at=at)
+
+
+def _values(appointment: Appointment, at: datetime) -> dict[str, Any]:
+    midnight = datetime.combine(appointment.local_date, time(0), tzinfo=UTC)
+    return {
+        "id": appointment.pk,
+        "doctor": appointment.doctor_id,
+        "provider": appointment.insurance_provider_id,
+        "place": appointment.location_id,
+        "external_id": appointment.external_appointment_id,
+        "day": appointment.local_date,
+        "starts_at": appointment.appointment_time,
+        "ends_at": appointment.ends_at,
+        "earliest": midnight - _DAY,
+        "latest": midnight + 2 * _DAY,
+        "at": at,
+    }
