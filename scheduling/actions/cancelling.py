@@ -43,10 +43,7 @@ def cancel(
     """
     locks.share_doctor(appointment.doctor_id)
     standing = locks.take_appointment(appointment)
-    if not standing.is_cancellable_at(at):
-        raise NotCancellable(standing)
-    cancel_locked(standing, reason=reason, note=note, by=by, at=at)
-    return standing
+    return cancel_locked(standing, reason=reason, note=note, by=by, at=at)
 
 
 def cancel_locked(
@@ -56,16 +53,17 @@ def cancel_locked(
     note: str = "",
     by: User | InsuranceProvider,
     at: datetime,
-) -> None:
-    """Cancel an appointment that the caller has locked and checked, in the caller's transaction.
-
-    The caller brings the open days in line.
+) -> Appointment:
+    """Cancel an appointment that the caller's transaction holds; the caller refreshes open days.
 
     Args:
-        reason: one of `Appointment.CancelReason`.
-        note: for the doctor and this insurer alone; neither log nor event repeats it.
-        at: aware instant of the cancellation.
+        reason, note, at: as `cancel`.
+
+    Raises:
+        NotCancellable: nothing was changed.
     """
+    if not standing.is_cancellable_at(at):
+        raise NotCancellable(standing)
     is_ours = isinstance(by, User)
     # Only what somebody at the doctor's did can be undone there.
     standing.previous_status = standing.status if is_ours else ""
@@ -88,3 +86,4 @@ def cancel_locked(
     )
     ledger.record("appointment.cancelled", subject=standing, by=by, at=at, reason=reason)
     tell("appointment.cancelled", standing, at=at)
+    return standing
