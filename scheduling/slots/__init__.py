@@ -5,10 +5,18 @@ everything else is an instant. A slot exists when every wall minute of it does, 
 a clock change forward; a wall time that comes twice counts the first time.
 """
 
-from scheduling.slots.answers import free_slots, is_open, slot_at, slots_between, why_not_free
+from scheduling.slots.answers import (
+    free_slots,
+    is_open,
+    slot_and_reasons,
+    slot_at,
+    slots_between,
+    why_not_free,
+)
 from scheduling.slots.summary import open_days
 from scheduling.slots.values import (
     LONGEST_SLOT,
+    MAX_DATES,
     MAX_RANGE,
     MAX_SLOTS,
     YEARS,
@@ -24,12 +32,14 @@ from scheduling.slots.values import (
     Terms,
     TooManySlots,
     Window,
+    check_dates,
     check_instants,
     check_range,
 )
 
 __all__ = [
     "LONGEST_SLOT",
+    "MAX_DATES",
     "MAX_RANGE",
     "MAX_SLOTS",
     "YEARS",
@@ -45,11 +55,13 @@ __all__ = [
     "Terms",
     "TooManySlots",
     "Window",
+    "check_dates",
     "check_instants",
     "check_range",
     "free_slots",
     "is_open",
     "open_days",
+    "slot_and_reasons",
     "slot_at",
     "slots_between",
     "why_not_free",

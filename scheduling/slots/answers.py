@@ -1,20 +1,28 @@
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from scheduling.slots.plan import Planned, planned_slots
+from scheduling.slots.lanes import Lanes, free_lanes, full, with_lanes
+from scheduling.slots.plan import Sitting, sittings
+from scheduling.slots.reasons import Against, Limits
 from scheduling.slots.values import (
+    MAX_SLOTS,
     Reason,
     Schedule,
     Slot,
-    Taken,
+    Terms,
+    TooManySlots,
     check_instants,
     check_range,
 )
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_NOWHERE = UUID(int=0)
 
 
 def slots_between(
@@ -30,24 +38,57 @@ def slots_between(
         TooManySlots: it holds more than `MAX_SLOTS`.
     """
     check_range(starts_at, ends_at, at)
-    tokens: Counter[tuple[UUID, date]] = Counter()
-    slots = []
-    for planned, lanes in _with_lanes(planned_slots(schedule, starts_at, ends_at), schedule.taken):
-        terms = planned.terms
-        day = (terms.location_id, planned.local_date)
-        if starts_at <= planned.starts_at < ends_at:
-            free = _free_lanes(terms.capacity, lanes)
-            reasons = tuple(_reasons(schedule, planned, at))
-            slots.append(
-                Slot(
-                    *planned,
-                    first_token=tokens[day] + 1,
-                    free_lanes=free,
-                    reasons=reasons if free else _in_order({*reasons, Reason.TAKEN}),
-                )
-            )
-        tokens[day] += terms.capacity
-    return slots
+    limits = Limits.at(schedule, at)
+    patients_before: Counter[tuple[UUID, date]] = Counter()
+    found: list[Slot] = []
+    for sitting, lanes in with_lanes(_sittings(schedule, starts_at, ends_at), schedule.taken):
+        day = sitting.terms.location_id, sitting.local_date
+        asked = range(sitting.begun_before(starts_at), sitting.begun_before(ends_at))
+        if asked:
+            against = limits.against(sitting, full(sitting, lanes))
+            found += _slots(sitting, asked, lanes, against, patients_before[day] + 1)
+        patients_before[day] += sitting.size * sitting.terms.capacity
+    return _in_time(found)
+
+
+def _sittings(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> Iterator[Sitting]:
+    """Give the sittings of whole local days, whatever the zone, as tokens count from morning."""
+    first, last = starts_at.astimezone(UTC).date() - _DAY, ends_at.astimezone(UTC).date() + _DAY
+    asked = 0
+    for sitting in sittings(schedule, first, last):
+        if sitting.starts_at < ends_at and starts_at < sitting.ends_at:
+            asked += sitting.size
+        if asked > MAX_SLOTS:
+            raise TooManySlots(f"At most {MAX_SLOTS} slots at once: ask for a shorter period.")
+        yield sitting
+
+
+def _slots(
+    sitting: Sitting, asked: range, lanes: Lanes, against: Against, first_token: int
+) -> Iterator[Slot]:
+    _, _, local_date, _, terms = sitting
+    capacity, length, step = terms.capacity, terms.length, terms.step
+    every_lane = tuple(range(capacity))
+    starts_at = sitting.starts_at + asked.start * step
+    for number in asked:
+        busy = lanes.get(number)
+        yield Slot(
+            starts_at,
+            starts_at + length,
+            local_date,
+            terms,
+            first_token + number * capacity,
+            free_lanes(capacity, busy) if busy else every_lane,
+            against.get(number, ()),
+        )
+        starts_at += step
+
+
+def _in_time(found: list[Slot]) -> list[Slot]:
+    """Sort slots when some sittings of two places meet; else they are in the order of time."""
+    if all(one.starts_at < other.starts_at for one, other in pairwise(found)):
+        return found
+    return sorted(found, key=lambda slot: (slot.starts_at, slot.location_id))
 
 
 def free_slots(
@@ -62,6 +103,34 @@ def free_slots(
     return [slot for slot in every if not slot.reasons]
 
 
+def slot_and_reasons(
+    schedule: Schedule,
+    *,
+    starts_at: datetime,
+    at: datetime,
+    location_id: UUID | None = None,
+    mode: str | None = None,
+) -> tuple[Slot | None, tuple[Reason, ...]]:
+    """Give the slot that starts at an instant, and everything against booking it.
+
+    Args:
+        location_id: one place; `None` takes the slot with the least against it.
+        mode: how they meet; `None` takes the slot's.
+
+    Raises:
+        BadRange: the instant is naive or not of our time.
+    """
+    check_instants(starts_at)
+    found = [
+        (slot, _with_mode(slot, mode))
+        for slot in slots_between(schedule, starts_at=starts_at, ends_at=starts_at + _MINUTE, at=at)
+        if slot.starts_at == starts_at and location_id in {None, slot.location_id}
+    ]
+    if not found:
+        return None, _without_slot(schedule, starts_at, at, location_id)
+    return min(found, key=lambda one: len(one[1]))
+
+
 def slot_at(
     schedule: Schedule, *, starts_at: datetime, at: datetime, location_id: UUID | None = None
 ) -> Slot | None:
@@ -70,13 +139,7 @@ def slot_at(
     Raises:
         BadRange: the instant is naive or not of our time.
     """
-    check_instants(starts_at)
-    found = [
-        slot
-        for slot in slots_between(schedule, starts_at=starts_at, ends_at=starts_at + _MINUTE, at=at)
-        if slot.starts_at == starts_at and location_id in {None, slot.location_id}
-    ]
-    return min(found, key=lambda slot: len(slot.reasons), default=None)
+    return slot_and_reasons(schedule, starts_at=starts_at, at=at, location_id=location_id)[0]
 
 
 def why_not_free(
@@ -92,62 +155,46 @@ def why_not_free(
     Raises:
         BadRange: the instant is naive or not of our time.
     """
-    slot = slot_at(schedule, starts_at=starts_at, at=at, location_id=location_id)
-    if slot is not None:
-        wrong_mode = {Reason.WRONG_MODE} if mode not in {None, slot.mode} else set()
-        return _in_order({*slot.reasons, *wrong_mode})
-    against = set(_reasons_of_time(schedule, starts_at, at))
-    open_then = is_open(schedule, starts_at, location_id)
-    against.add(Reason.BETWEEN_SLOTS if open_then else Reason.OUTSIDE_HOURS)
-    if location_id in schedule.closed_places:
-        against.add(Reason.PLACE_CLOSED)
-    if any(
-        closure.starts_at <= starts_at < closure.ends_at
-        for closure in schedule.closures
-        if location_id is None or closure.location_id in {None, location_id}
-    ):
-        against.add(Reason.ON_LEAVE)
-    return _in_order(against)
+    return slot_and_reasons(
+        schedule, starts_at=starts_at, at=at, location_id=location_id, mode=mode
+    )[1]
 
 
-def _free_lanes(capacity: int, taken: set[int]) -> tuple[int, ...]:
-    """Give the lowest lanes that can still be had.
+def _with_mode(slot: Slot, mode: str | None) -> tuple[Reason, ...]:
+    if mode in {None, slot.mode}:
+        return slot.reasons
+    return _in_order({*slot.reasons, Reason.WRONG_MODE})
 
-    Not more than there are places left: after the capacity was lowered, somebody may have a lane
-    above it, and a low lane that is empty is then no place.
-    """
-    empty = [lane for lane in range(capacity) if lane not in taken]
-    return tuple(empty[: max(0, capacity - len(taken))])
+
+def _without_slot(
+    schedule: Schedule, starts_at: datetime, at: datetime, location_id: UUID | None
+) -> tuple[Reason, ...]:
+    """Name what is against a time at which no slot starts, at a place that is open then if any."""
+    every = [*(one.terms for one in schedule.windows), *(one.terms for one in schedule.extras)]
+    against = [
+        _at_place(schedule, starts_at, at, terms)
+        for terms in {terms.location_id: terms for terms in every}.values()
+        if location_id in {None, terms.location_id}
+    ]
+    if not against:
+        nowhere = Terms(location_id or _NOWHERE, ZoneInfo("UTC"))
+        against = [_at_place(schedule, starts_at, at, nowhere)]
+    return min(against, key=lambda reasons: (Reason.OUTSIDE_HOURS in reasons, len(reasons)))
+
+
+def _at_place(
+    schedule: Schedule, starts_at: datetime, at: datetime, terms: Terms
+) -> tuple[Reason, ...]:
+    """Name what would be against a slot of a minute."""
+    day = starts_at.astimezone(terms.zone).date()
+    minute = Sitting(starts_at, starts_at + _MINUTE, day, 1, replace(terms, slot_minutes=1))
+    open_then = is_open(schedule, starts_at, terms.location_id)
+    against = Limits.at(schedule, at).against(minute, full=())
+    return (Reason.BETWEEN_SLOTS if open_then else Reason.OUTSIDE_HOURS, *against.get(0, ()))
 
 
 def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=list(Reason).index))
-
-
-def _reasons(schedule: Schedule, slot: Planned, at: datetime) -> Iterator[Reason]:
-    """Give what is against a slot, its lanes aside, in the order of `Reason`."""
-    if any(
-        closure.starts_at < slot.ends_at and slot.starts_at < closure.ends_at
-        for closure in schedule.closures
-        if closure.location_id in {None, slot.terms.location_id}
-    ):
-        yield Reason.ON_LEAVE
-    if slot.terms.location_id in schedule.closed_places:
-        yield Reason.PLACE_CLOSED
-    if slot.local_date in schedule.full_days:
-        yield Reason.DAY_FULL
-    yield from _reasons_of_time(schedule, slot.starts_at, at)
-
-
-def _reasons_of_time(schedule: Schedule, starts_at: datetime, at: datetime) -> Iterator[Reason]:
-    if starts_at < at + schedule.rules.lead_time:
-        yield Reason.TOO_SOON
-    if starts_at >= at + schedule.rules.horizon:
-        yield Reason.BEYOND_HORIZON
-    if schedule.credential_until is not None and starts_at >= schedule.credential_until:
-        yield Reason.CREDENTIAL_EXPIRED
-    if not schedule.is_consented:
-        yield Reason.NOT_CONSENTED
 
 
 def is_open(schedule: Schedule, instant: datetime, location_id: UUID | None) -> bool:
@@ -165,16 +212,3 @@ def is_open(schedule: Schedule, instant: datetime, location_id: UUID | None) -> 
         for extra in schedule.extras
         if location_id in {None, extra.terms.location_id}
     )
-
-
-def _with_lanes(
-    slots: list[Planned], taken: tuple[Taken, ...]
-) -> Iterator[tuple[Planned, set[int]]]:
-    """Give each slot the lanes that somebody has during any of its time."""
-    waiting = deque(sorted(taken, key=lambda one: one.starts_at))
-    near: list[Taken] = []
-    for slot in slots:
-        while waiting and waiting[0].starts_at < slot.ends_at:
-            near.append(waiting.popleft())
-        near = [one for one in near if one.ends_at > slot.starts_at]
-        yield slot, {one.lane for one in near if one.starts_at < slot.ends_at}

@@ -1,13 +1,17 @@
 from collections import defaultdict
-from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
+from math import gcd
 from uuid import UUID
 
-from scheduling.slots.answers import free_slots
-from scheduling.slots.values import OpenDay, Rules, Schedule, Slot
+from scheduling.slots.lanes import Lanes, full, with_lanes
+from scheduling.slots.plan import Sitting, sittings
+from scheduling.slots.reasons import full_days, slots_on_leave
+from scheduling.slots.values import Closure, OpenDay, Schedule, check_dates
 
-_DAY = timedelta(days=1)
-_FIVE_MINUTES = timedelta(minutes=5)
+_MINUTE = timedelta(minutes=1)
+# A sitting, the numbers of its slots that a patient can have, and for how many patients they are.
+_Free = tuple[Sitting, Sequence[int], int]
 
 
 def open_days(schedule: Schedule, *, first: date, last: date) -> list[OpenDay]:
@@ -15,35 +19,38 @@ def open_days(schedule: Schedule, *, first: date, last: date) -> list[OpenDay]:
 
     Lead time, horizon, credential, consent and places not in use are left aside: they change
     with the clock or elsewhere, and whoever asks for slots asks for them then.
+
+    Raises:
+        BadRange: the dates are out of order, more than `MAX_DATES` or not of our time.
     """
-    lasting = replace(
-        schedule,
-        rules=Rules(timedelta(0), timedelta(days=400), schedule.rules.most_per_day),
-        closed_places=frozenset(),
-        credential_until=None,
-        is_consented=True,
-    )
-    days: dict[tuple[UUID, str, date], list[Slot]] = defaultdict(list)
-    for day in (first + count * _DAY for count in range((last - first).days + 1)):
-        # No zone is 15 hours off.
-        starts_at = datetime.combine(day, time(0), tzinfo=UTC) - timedelta(hours=15)
-        for slot in free_slots(
-            lasting, starts_at=starts_at, ends_at=starts_at + timedelta(hours=54), at=starts_at
-        ):
-            if slot.local_date == day:
-                days[slot.location_id, slot.mode, day].append(slot)
-    return [_open_day(free) for free in days.values()]
+    check_dates(first, last)
+    full_up = full_days(schedule)
+    days: dict[tuple[UUID, str, date], list[_Free]] = defaultdict(list)
+    for sitting, lanes in with_lanes(sittings(schedule, first, last), schedule.taken):
+        free = _free(sitting, lanes, schedule.closures)
+        if free[1] and sitting.local_date not in full_up:
+            days[sitting.terms.location_id, sitting.terms.mode, sitting.local_date].append(free)
+    return [_open_day(*day, free) for day, free in days.items()]
 
 
-def _open_day(free: list[Slot]) -> OpenDay:
-    first = free[0]
-    starts = {(slot.starts_at - first.starts_at) // _FIVE_MINUTES for slot in free}
-    return OpenDay(
-        first.location_id,
-        first.mode,
-        first.local_date,
-        first.starts_at,
-        free[-1].starts_at,
-        sum(slot.free for slot in free),
-        sum(1 << start for start in starts),
-    )
+def _free(sitting: Sitting, lanes: Lanes, closures: tuple[Closure, ...]) -> _Free:
+    every = range(sitting.size)
+    shut = full(sitting, lanes) | slots_on_leave(sitting, closures)
+    numbers = [number for number in every if number not in shut] if shut else every
+    had = sum(len(busy) for number, busy in lanes.items() if number not in shut)
+    return sitting, numbers, len(numbers) * sitting.terms.capacity - had
+
+
+def _open_day(location_id: UUID, mode: str, local_date: date, free: list[_Free]) -> OpenDay:
+    first = min(sitting.start_of(numbers[0]) for sitting, numbers, _ in free)
+    last = max(sitting.start_of(numbers[-1]) for sitting, numbers, _ in free)
+    minutes: set[int] = set()
+    for sitting, numbers, _ in free:
+        begins = (sitting.starts_at - first) // _MINUTE
+        apart = sitting.terms.slot_minutes + sitting.terms.buffer_minutes
+        minutes.update([begins + number * apart for number in numbers])
+    # What divides all of them makes few bits of many minutes.
+    step = gcd(*minutes) or 1
+    starts = sum([1 << minute // step for minute in minutes])
+    places = sum(places for _, _, places in free)
+    return OpenDay(location_id, mode, local_date, first, last, places, step, starts)

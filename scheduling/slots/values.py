@@ -1,14 +1,16 @@
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 MAX_RANGE = timedelta(days=62)
 MAX_SLOTS = 5_000
+# Of days that are summed up, for which no list of slots is made.
+MAX_DATES = 70
 LONGEST_SLOT = timedelta(minutes=240)
 # Outside these years zone rules are unknown and dates run out.
 YEARS = range(2000, 2200)
@@ -40,9 +42,13 @@ class TooManySlots(ValueError):
     """The period asked for holds more slots than one call computes; ask for a shorter one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
-    """Where open time is, and how it is cut into slots; `capacity` patients share a slot."""
+    """Where open time is, and how it is cut into slots; `capacity` patients share a slot.
+
+    Raises:
+        ValueError: no slots can be cut like this.
+    """
 
     location_id: UUID
     zone: ZoneInfo
@@ -51,15 +57,28 @@ class Terms:
     capacity: int = 1
     mode: str = "IN_PERSON"
 
-    @property
+    def __post_init__(self) -> None:
+        longest = LONGEST_SLOT // timedelta(minutes=1)
+        if not (1 <= self.slot_minutes <= longest and self.buffer_minutes >= 0):
+            raise ValueError("Slots take 1 to 240 minutes, and the pause after them 0 or more.")
+        if self.capacity < 1:
+            raise ValueError("At least one patient comes to a slot.")
+
+    @cached_property
     def length(self) -> timedelta:
         """Give how long one slot lasts."""
         return timedelta(minutes=self.slot_minutes)
 
-    @property
+    @cached_property
     def step(self) -> timedelta:
         """Give the time from one slot's start to the next one's."""
         return timedelta(minutes=self.slot_minutes + self.buffer_minutes)
+
+
+def wall_period(day: date, start: time, end: time) -> tuple[datetime, datetime]:
+    """Give wall start and end of a period that begins on `day`; its end may be on the next."""
+    next_day = _DAY if end <= start else timedelta(0)
+    return datetime.combine(day, start), datetime.combine(day, end) + next_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +97,7 @@ class Window:
 
     def on(self, day: date) -> tuple[datetime, datetime]:
         """Give wall start and end of the window that begins on `day`."""
-        next_day = _DAY if self.end <= self.start else timedelta(0)
-        return datetime.combine(day, self.start), datetime.combine(day, self.end) + next_day
+        return wall_period(day, self.start, self.end)
 
     def dates(self, first: date, last: date) -> Iterator[date]:
         """Give the local dates from `first` to `last`, both included, on which it begins."""
@@ -146,15 +164,6 @@ class Schedule:
     credential_until: datetime | None = None
     is_consented: bool = True
 
-    @property
-    def full_days(self) -> set[date]:
-        """Give the local dates on which the doctor sees as many patients as the rules allow."""
-        most = self.rules.most_per_day
-        if most is None:
-            return set()
-        patients = Counter(one.local_date for one in self.taken)
-        return {day for day, count in patients.items() if count >= most}
-
 
 class Slot(NamedTuple):
     """A time a patient could come, `[starts_at, ends_at)` in UTC, free when no reason is against.
@@ -199,8 +208,8 @@ class Slot(NamedTuple):
 class OpenDay(NamedTuple):
     """What is free at one place in one mode on one local date, without its list of slots.
 
-    Bit n of `starts` is set when a free slot starts in the 5 minutes that begin 5n minutes after
-    `first_free_at`: coarser, and a search at noon would find no end of doctors who may be next.
+    Bit n of `starts` is set when a free slot starts n times `step_minutes` after `first_free_at`.
+    It leaves no start out: a search at noon would find no end of doctors who may be next.
     `free` counts places of patients.
     """
 
@@ -210,6 +219,7 @@ class OpenDay(NamedTuple):
     first_free_at: datetime
     last_free_at: datetime
     free: int
+    step_minutes: int
     starts: int
 
 
@@ -237,3 +247,17 @@ def check_range(starts_at: datetime, ends_at: datetime, at: datetime) -> None:
         raise BadRange("The end must be after the start.")
     if ends_at - starts_at > MAX_RANGE:
         raise BadRange(f"At most {MAX_RANGE.days} days at once.")
+
+
+def check_dates(first: date, last: date) -> None:
+    """Refuse dates that no call sums up.
+
+    Raises:
+        BadRange: they are out of order, more than `MAX_DATES` or not of our time.
+    """
+    if not (first.year in YEARS and last.year in YEARS):
+        raise BadRange("A date is far from now.")
+    if last < first:
+        raise BadRange("The last date must not be before the first.")
+    if (last - first).days >= MAX_DATES:
+        raise BadRange(f"At most {MAX_DATES} dates at once.")
