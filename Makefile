@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+DOCTORS ?= 10000
 export PORT
 
 VENV := .venv
@@ -39,8 +40,9 @@ check: $(VENV)/.dev ## Set up, then lint, types, architecture, migrations and de
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) .ci/check-deploy
 
-bench: $(VENV)/.dev ## Measure the main job against a floor of the same run
-	$(PY) -m bench.main_job
+bench: $(VENV)/.dev ## Measure against a floor of the same run (DOCTORS=10000, PROFILE=1)
+	@.ci/wrk
+	@$(PY) -m bench --doctors $(DOCTORS) $(if $(PROFILE),--profile)
 
 gallery: $(VENV)/.dev ## Take a picture of every screen into var/gallery/
 	.ci/chromium

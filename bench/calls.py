@@ -1,0 +1,85 @@
+"""Calls of the site within this process, as its web server makes them."""
+
+import time
+from collections.abc import Callable, Generator, Iterable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.core.wsgi import get_wsgi_application
+from django.test import RequestFactory
+
+from bench.load import Request
+
+Reply = tuple[int, bytes]
+
+
+class Caller:
+    """One insurer's calls, one at a time."""
+
+    def __init__(self, key: str) -> None:
+        self._site = get_wsgi_application()
+        headers = {"Authorization": f"Bearer {key}", "X-Forwarded-Proto": "https"}
+        self._factory = RequestFactory(headers=headers, SERVER_NAME="127.0.0.1")
+
+    def call(self, request: Request) -> Reply:
+        """Send one request through every layer; give the answer.
+
+        Raises:
+            SystemExit: it was refused.
+        """
+        made = self._factory.generic(
+            request.method,
+            request.path,
+            request.body,
+            "application/json",
+            headers={"Idempotency-Key": request.key} if request.key else None,
+        )
+        statuses: list[str] = []
+        answer: Any = self._site(made.environ, lambda status, *_: statuses.append(status))
+        content = b"".join(answer)
+        answer.close()
+        status = int(statuses[0].split()[0])
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise SystemExit(f"{request.method} {request.path}: {status} {content[:300]!r}")
+        return status, content
+
+
+def read(file: str, *, count: int) -> Iterable[Request]:
+    """Read the first lines of a file that wrk replays."""
+    lines = Path(file).read_text(encoding="utf-8").splitlines()[:count]
+    for method, path, key, body in (line.split("\t") for line in lines):
+        yield Request(path, method, key, body)
+
+
+class Waiting:
+    """Counts how long connections wait for PostgreSQL, commits and round trips included."""
+
+    def __init__(self) -> None:
+        self.seconds, self.statements = 0.0, 0
+
+    def __enter__(self) -> "Waiting":
+        self._wait: Callable[..., Any] = psycopg.Connection.wait
+        wait = self._wait
+
+        def timed(connection: Any, calls: Any, *given: Any, **named: Any) -> Any:
+            self.statements += 1
+            return wait(connection, self._timed(calls), *given, **named)
+
+        psycopg.Connection.wait = timed  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        psycopg.Connection.wait = self._wait  # type: ignore[method-assign]
+
+    def _timed(self, calls: "Generator[Any, Any, Any]") -> "Generator[Any, Any, Any]":
+        try:
+            wanted = next(calls)
+            while True:
+                began = time.perf_counter()
+                ready = yield wanted
+                self.seconds += time.perf_counter() - began
+                wanted = calls.send(ready)
+        except StopIteration as done:
+            return done.value
