@@ -1,7 +1,8 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import combinations
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -11,8 +12,10 @@ from registry import ledger
 from registry.actions import versions
 from registry.actions.refusals import Refused
 from registry.models import Doctor, DoctorLocation, User
-from scheduling import wording
-from scheduling.models import Availability, DayOfWeek, Mode
+from scheduling import openings, wording
+from scheduling.actions import decisions as deciding
+from scheduling.actions.decisions import NOTHING_DECIDED, Decision
+from scheduling.models import Appointment, Availability, DayOfWeek, Mode
 
 MOST_AHEAD = timedelta(days=2 * 366)
 _DAY = timedelta(days=1)
@@ -128,6 +131,7 @@ def set_weekly_hours(
     location: DoctorLocation,
     windows: Sequence[HoursWindow],
     effective_from: date,
+    decisions: Mapping[UUID, Decision] = NOTHING_DECIDED,
     by: User,
     at: datetime,
 ) -> list[Availability]:
@@ -138,15 +142,64 @@ def set_weekly_hours(
 
     Args:
         effective_from: date at the place, from today there to `MOST_AHEAD` later.
+        decisions: what becomes of each appointment that is outside all hours then.
         at: aware instant of the change.
 
     Raises:
+        Undecided: names the affected appointments without a decision; nothing was changed.
         HoursRefused: names each window that has no length, does not fit its slots or overlaps
             another, here or at another place.
         StartsInThePast, StartsTooLate, PlaceClosed: nothing was changed.
     """
     standing = versions.lock(doctor)
-    place = DoctorLocation.objects.filter(pk=location.pk, doctor=standing, is_active=True).first()
+    change = _planned(standing, location, windows, effective_from, at)
+    if not change.is_needed:
+        return change.in_force
+    settled = deciding.settle(change.affected(at), decisions, by=by, at=at)
+    change.save()
+    versions.stamp(standing, by=by, at=at)
+    ledger.record(
+        "availability.updated",
+        subject=standing,
+        by=by,
+        at=at,
+        location_id=str(location.pk),
+        effective_from=effective_from.isoformat(),
+        windows=[str(window) for window in windows],
+        **settled,
+    )
+    versions.tell("availability.updated", standing, at=at)
+    openings.refresh_all(doctor_id=standing.pk, at=at)
+    return change.in_force
+
+
+def affected_by_hours(
+    *,
+    doctor: Doctor,
+    location: DoctorLocation,
+    windows: Sequence[HoursWindow],
+    effective_from: date,
+    at: datetime,
+) -> list[Appointment]:
+    """List the appointments to come that are in the hours now and would no longer be.
+
+    Args:
+        windows, effective_from, at: as `set_weekly_hours`.
+
+    Raises:
+        HoursRefused, StartsInThePast, StartsTooLate, PlaceClosed: as `set_weekly_hours`.
+    """
+    return _planned(doctor, location, windows, effective_from, at).affected(at)
+
+
+def _planned(
+    doctor: Doctor,
+    location: DoctorLocation,
+    windows: Sequence[HoursWindow],
+    effective_from: date,
+    at: datetime,
+) -> "_Change":
+    place = DoctorLocation.objects.filter(pk=location.pk, doctor=doctor, is_active=True).first()
     if place is None:
         raise PlaceClosed
     today = at.astimezone(ZoneInfo(place.timezone)).date()
@@ -155,22 +208,9 @@ def set_weekly_hours(
     if effective_from > today + MOST_AHEAD:
         raise StartsTooLate
     _refuse([*_misfits(windows), *_overlaps_within(windows)])
-    change = _Change(standing, place, windows, effective_from)
+    change = _Change(doctor, place, windows, effective_from)
     _refuse(list(change.overlaps()))
-    if change.is_needed:
-        change.save()
-        versions.stamp(standing, by=by, at=at)
-        ledger.record(
-            "availability.updated",
-            subject=standing,
-            by=by,
-            at=at,
-            location_id=str(place.pk),
-            effective_from=effective_from.isoformat(),
-            windows=[str(window) for window in windows],
-        )
-        versions.tell("availability.updated", standing, at=at)
-    return change.in_force
+    return change
 
 
 def _refuse(problems: list[HoursProblem]) -> None:
@@ -210,12 +250,13 @@ class _Change:
         windows: Sequence[HoursWindow],
         effective_from: date,
     ) -> None:
-        self.effective_from = effective_from
+        self.doctor, self.effective_from = doctor, effective_from
         rows = list(
             Availability.objects.filter(
                 Q(valid_to=None) | Q(valid_to__gte=effective_from), doctor=doctor, is_active=True
             ).select_related("location")
         )
+        self.windows_before = deciding.windows_of(rows)
         wanted = dict(enumerate(windows))
         self.kept: list[Availability] = []
         self.closed: list[Availability] = []
@@ -242,6 +283,17 @@ class _Change:
     def in_force(self) -> list[Availability]:
         return sorted(
             [*self.kept, *self.added.values()], key=lambda row: (row.day_of_week, row.start_time)
+        )
+
+    def affected(self, at: datetime) -> list[Appointment]:
+        """List the appointments to come that would be outside the hours, and are not yet."""
+        after = [*self.elsewhere, *self.closed, *self.kept, *self.added.values()]
+        extras = deciding.extra_hours_to_come(self.doctor, at)
+        return deciding.left_outside(
+            doctor=self.doctor,
+            before=deciding.open_time(self.windows_before, extras),
+            after=deciding.open_time(deciding.windows_of(after), extras),
+            at=at,
         )
 
     def overlaps(self) -> Iterator[HoursProblem]:

@@ -87,6 +87,8 @@ def test_setting_hours_records_and_publishes(hours: Hours, doctor: Doctor, user:
         "location_id": str(hours.place.pk),
         "effective_from": "2026-11-24",
         "windows": ["Sunday 10am to 11am", "Tuesday 9am to 1pm"],
+        "kept": [],
+        "cancelled": [],
     }
     event = OutboxEvent.objects.get()
     assert (event.type, event.subject) == ("availability.updated", f"doctor/{doctor.pk}")
