@@ -4,7 +4,11 @@ Both are called inside the action's transaction while it holds the lock of the r
 so that the order within a subject is the order of the commits.
 """
 
+import atexit
+import os
 from datetime import datetime
+from threading import Event, Lock, Thread
+from time import sleep
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +17,12 @@ from celery import current_app
 from django.db import models, transaction
 from kombu.exceptions import KombuError
 
+from registry import rows
 from registry.models import AuditLog, Doctor, InsuranceProvider, OutboxEvent, User
 
 Actor = User | InsuranceProvider | None
 _WAKE_UP = "integrations.tasks.sequence_events"
+_APART = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +47,7 @@ def record(
         metadata: plain JSON values, never patient data.
     """
     context = structlog.contextvars.get_contextvars()
-    return AuditLog.objects.create(
+    line = AuditLog(
         entity_type=entity_type(subject),
         entity_id=subject.pk,
         action=action,
@@ -52,6 +58,8 @@ def record(
         request_id=context.get("request_id", ""),
         ip=context.get("ip"),
     )
+    rows.insert(line)
+    return line
 
 
 def publish(
@@ -75,7 +83,7 @@ def publish(
         provider: the one insurer to tell; `None` tells every insurer who may see the doctor.
         payload: ids, versions and links; never patient data.
     """
-    event = OutboxEvent.objects.create(
+    event = OutboxEvent(
         type=event_type,
         subject=f"{entity_type(subject)}/{subject.pk}",
         subject_version=version,
@@ -84,13 +92,79 @@ def publish(
         payload=payload,
         occurred_at=at,
     )
+    rows.insert(event)
     transaction.on_commit(wake_sequencer)
     return event
 
 
+class _Waker:
+    """Wakes the workers from a thread of its own, so that no request waits for the broker.
+
+    However many ask, a process sends one wake-up in `_APART` seconds, and one after the last.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = Event()
+        self._starting, self._sending = Lock(), Lock()
+        self._thread: Thread | None = None
+        self._is_away = False
+
+    def wake(self) -> None:
+        """Have one wake-up sent soon; costs no more than setting a flag."""
+        self._wanted.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+
+    def finish(self) -> None:
+        """Send what is still wanted, once what is being sent is gone."""
+        with self._sending:
+            self._send()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._run, name="wake-up", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while self._wanted.wait():
+            with self._sending:
+                self._send()
+            sleep(_APART)
+
+    def _send(self) -> None:
+        if not self._wanted.is_set():
+            return
+        # Before it is sent: what is committed from here on asks again.
+        self._wanted.clear()
+        try:
+            current_app.send_task(_WAKE_UP, ignore_result=True, retry=False)
+        except (KombuError, OSError) as error:
+            if not self._is_away:
+                log.warning("wake_up_failed", error=type(error).__name__)
+            self._is_away = True
+        else:
+            self._is_away = False
+
+
+_waker = _Waker()
+
+
+def _renew_waker() -> None:
+    """Begin anew in a forked process, where the thread is not and its locks are as they were."""
+    global _waker  # noqa: PLW0603  There is one in each process.
+    _waker = _Waker()
+
+
 def wake_sequencer() -> None:
-    """Ask a worker to look at the outbox now; the sweep looks a little later without it."""
-    try:
-        current_app.send_task(_WAKE_UP, ignore_result=True, retry=False)
-    except (KombuError, OSError) as error:
-        log.warning("wake_up_failed", error=type(error).__name__)
+    """Ask a worker to look at the outbox soon; the sweep looks a little later without it."""
+    _waker.wake()
+
+
+def finish_waking() -> None:
+    """Send the wake-up that was asked for and not yet sent, such as before the process ends."""
+    _waker.finish()
+
+
+os.register_at_fork(after_in_child=_renew_waker)
+atexit.register(finish_waking)

@@ -1,6 +1,5 @@
 """Answer a write once: effect, outbox and the stored answer commit together."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,14 +7,32 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from integrations.models import IdempotencyRecord
+from registry import rows
+from registry.actions.transactions import Overtaken, TooBusy, lock_number, tried_again
 from registry.models import InsuranceProvider
 
+__all__ = [
+    "KEPT_FOR",
+    "Answer",
+    "KeyReused",
+    "Refused",
+    "StillRunning",
+    "TooBusy",
+    "answer_once",
+    "forget_answers",
+    "lock_number",
+]
 KEPT_FOR = timedelta(hours=72)
-_TRIES = 3
-_SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
+_TAKE_LOCK_AND_LOOK = """
+    SELECT own.is_mine, kept.id
+    FROM (SELECT pg_try_advisory_xact_lock(%s) AS is_mine) AS own
+    LEFT JOIN idempotency_records AS kept
+        ON kept.insurance_provider_id = %s AND kept.method = %s AND kept.route = %s
+        AND kept.key = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -44,10 +61,6 @@ class KeyReused(Exception):
     """The key belongs to a request with another body; nothing was done."""
 
 
-class TooBusy(Exception):
-    """Others kept changing the same rows; nothing was done, and trying again can help."""
-
-
 def answer_once(
     *,
     provider: InsuranceProvider,
@@ -71,21 +84,13 @@ def answer_once(
         StillRunning: another process is working on this key.
         TooBusy: the database gave up on a deadlock each time.
     """
-    for _ in range(_TRIES):
-        try:
-            return _answer(
-                provider=provider,
-                method=method,
-                route=route,
-                key=key,
-                fingerprint=fingerprint,
-                at=at,
-                effect=effect,
-            )
-        except OperationalError as error:
-            if not _may_pass(error):
-                raise
-    raise TooBusy
+    call = _Call(provider, method, route, key, fingerprint, at)
+    try:
+        return tried_again(lambda: _answer(call, effect))
+    except Refused as refusal:
+        # What the effect wrote is gone with its transaction. The answer is kept in the next one.
+        answer = refusal.answer
+    return tried_again(lambda: _answer(call, lambda: answer))
 
 
 @transaction.atomic(durable=True)
@@ -94,61 +99,64 @@ def forget_answers(*, at: datetime) -> int:
     return IdempotencyRecord.objects.filter(expires_at__lte=at).delete()[0]
 
 
-@transaction.atomic(durable=True)
-def _answer(
-    *,
-    provider: InsuranceProvider,
-    method: str,
-    route: str,
-    key: str,
-    fingerprint: str,
-    at: datetime,
-    effect: Callable[[], Answer],
-) -> Answer:
-    place = {"insurance_provider": provider, "method": method, "route": route, "key": key}
-    if not _take_lock(f"{provider.pk} {method} {route} {key}"):
-        raise StillRunning
-    record = IdempotencyRecord.objects.filter(**place).first()
-    if record is not None and at < record.expires_at:
-        if record.fingerprint != fingerprint:
+@dataclass(frozen=True)
+class _Call:
+    """One try of a request; `provider`, `method`, `route` and `key` say which request it is."""
+
+    provider: InsuranceProvider
+    method: str
+    route: str
+    key: str
+    fingerprint: str
+    at: datetime
+
+    def kept(self) -> IdempotencyRecord | None:
+        """Give the record of an earlier try, and let no other try run beside this one.
+
+        Raises:
+            StillRunning: another one is running.
+        """
+        lock = lock_number(f"{self.provider.pk} {self.method} {self.route} {self.key}")
+        given = (lock, self.provider.pk, self.method, self.route, self.key)
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE_LOCK_AND_LOOK, given)
+            found = cursor.fetchone()
+        assert found is not None
+        is_mine, record_id = found
+        if not is_mine:
+            raise StillRunning
+        return IdempotencyRecord.objects.get(pk=record_id) if record_id else None
+
+    def keep(self, answer: Answer) -> None:
+        """Keep the answer in the transaction of its effect.
+
+        Raises:
+            Overtaken: another try ended between our look and our lock; it has the answer.
+        """
+        record = IdempotencyRecord(
+            insurance_provider=self.provider,
+            method=self.method,
+            route=self.route,
+            key=self.key,
+            fingerprint=self.fingerprint,
+            status_code=answer.status,
+            body=json.dumps(answer.body),
+            doctor_id=answer.doctor_id,
+            created_at=self.at,
+            expires_at=self.at + KEPT_FOR,
+        )
+        if not rows.insert_if_free(record):
+            raise Overtaken
+
+
+def _answer(call: _Call, effect: Callable[[], Answer]) -> Answer:
+    record = call.kept()
+    if record is not None and call.at < record.expires_at:
+        if record.fingerprint != call.fingerprint:
             raise KeyReused
         return Answer(record.status_code, json.loads(record.body), record.doctor_id, replayed=True)
     if record is not None:
         record.delete()
-    answer = _take_effect(effect)
-    IdempotencyRecord.objects.create(
-        **place,
-        fingerprint=fingerprint,
-        status_code=answer.status,
-        body=json.dumps(answer.body),
-        doctor_id=answer.doctor_id,
-        created_at=at,
-        expires_at=at + KEPT_FOR,
-    )
-    return replace(answer, replayed=False)
-
-
-def _take_effect(effect: Callable[[], Answer]) -> Answer:
-    try:
-        with transaction.atomic():
-            return effect()
-    except Refused as refusal:
-        return refusal.answer
-
-
-def lock_number(name: str) -> int:
-    """Give the number by which the database knows a lock."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-
-
-def _take_lock(name: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_number(name)])
-        row = cursor.fetchone()
-    assert row is not None
-    return bool(row[0])
-
-
-def _may_pass(error: OperationalError) -> bool:
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state in {_SERIALIZATION_FAILURE, _DEADLOCK}
+    answer = replace(effect(), replayed=False)
+    call.keep(answer)
+    return answer

@@ -22,16 +22,22 @@ class TooBusy(Refused):
         super().__init__("Others are changing the same just now. Please try again.")
 
 
+class Overtaken(Exception):
+    """Somebody else was first since we looked: nothing was done, and we must look again."""
+
+
 def tried_again(change: Callable[[], _Result]) -> _Result:
-    """Run a change in a durable transaction, and once more when the database broke a deadlock.
+    """Run a change in a durable transaction, and again after a deadlock or when overtaken.
 
     Raises:
-        TooBusy: the database gave up on it each time.
+        TooBusy: it did not come through after a few tries.
     """
     for _ in range(_TRIES):
         try:
             with transaction.atomic(durable=True):
                 return change()
+        except Overtaken:
+            continue
         except OperationalError as error:
             if not _may_pass(error):
                 raise

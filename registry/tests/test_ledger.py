@@ -1,8 +1,21 @@
-from uuid import UUID
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from threading import Barrier
+from time import monotonic, sleep
+from uuid import UUID, uuid4
 
 import pytest
+import redis
 import structlog
-from celery import current_app
+from celery import Celery, current_app
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -19,8 +32,10 @@ class Broker:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.sent: list[str] = []
+        self.times: list[float] = []
 
     def send_task(self, name: str, **_: object) -> None:
+        self.times.append(monotonic())
         if self.error:
             raise self.error
         self.sent.append(name)
@@ -28,6 +43,8 @@ class Broker:
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    # What tests before this one asked for is not ours.
+    ledger.finish_waking()
     broker = Broker()
     monkeypatch.setattr(current_app, "send_task", broker.send_task)
     return broker
@@ -91,8 +108,10 @@ def test_the_sequencer_is_woken_after_the_commit_only(broker: Broker) -> None:
 
     with transaction.atomic():
         ledger.publish("x", subject=doctor, version=1, at=NOW, doctor=doctor)
+        ledger.finish_waking()
         assert broker.sent == []
 
+    ledger.finish_waking()
     assert broker.sent == ["integrations.tasks.sequence_events"]
 
 
@@ -103,6 +122,7 @@ def test_what_is_rolled_back_wakes_nobody(broker: Broker) -> None:
         ledger.publish("x", subject=doctor, version=1, at=NOW, doctor=doctor)
         transaction.set_rollback(True)
 
+    ledger.finish_waking()
     assert broker.sent == []
     assert not OutboxEvent.objects.exists()
 
@@ -113,5 +133,158 @@ def test_a_broker_that_is_away_disturbs_no_change(broker: Broker, error: Excepti
     doctor = make_doctor()
 
     ledger.publish("x", subject=doctor, version=1, at=NOW, doctor=doctor)
+    ledger.finish_waking()
 
     assert OutboxEvent.objects.count() == 1
+    broker.error = None
+    ledger.wake_sequencer()
+    ledger.finish_waking()
+    assert broker.sent == ["integrations.tasks.sequence_events"]
+
+
+def test_a_broker_that_is_away_is_logged_once_until_it_is_back(broker: Broker) -> None:
+    def logged(error: Exception | None) -> int:
+        broker.error = error
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(3):
+                ledger.wake_sequencer()
+                ledger.finish_waking()
+        return len(lines)
+
+    assert logged(None) == 0
+    assert logged(OperationalError("away")) == 1
+    assert logged(OperationalError("away")) == 0
+    assert logged(None) == 0
+    assert logged(OperationalError("away")) == 1
+
+
+def test_a_real_broker_that_does_not_answer_costs_a_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger.finish_waking()
+    # Nobody answers for an address that is kept for examples (RFC 5737).
+    nowhere = Celery("nowhere", broker="redis://192.0.2.1:6379/0", set_as_current=False)
+    nowhere.conf.broker_transport_options = {"socket_connect_timeout": 1, "max_retries": 0}
+    monkeypatch.setattr(current_app, "send_task", nowhere.send_task)
+    doctor = make_doctor()
+
+    began = monotonic()
+    ledger.publish("x", subject=doctor, version=1, at=NOW, doctor=doctor)
+    took = monotonic() - began
+
+    assert took < 0.5
+    assert OutboxEvent.objects.count() == 1
+    ledger.finish_waking()
+
+
+def test_wake_ups_reach_a_real_broker_and_many_at_once_are_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger.finish_waking()
+    queue = f"wake-ups-{uuid4().hex}"
+    own = Celery("own", broker=settings.CELERY_BROKER_URL, set_as_current=False)
+    own.conf.task_default_queue = queue
+    monkeypatch.setattr(current_app, "send_task", own.send_task)
+    broker = redis.from_url(settings.REDIS_URL)
+
+    try:
+        for _ in range(1_000):
+            ledger.wake_sequencer()
+        assert eventually(lambda: broker.llen(queue) >= 1)
+        sleep(0.1)
+        assert 1 <= broker.llen(queue) <= 5
+        before = broker.llen(queue)
+        ledger.wake_sequencer()
+        assert eventually(lambda: broker.llen(queue) == before + 1)
+    finally:
+        ledger.finish_waking()
+        broker.delete(queue)
+
+
+def test_wake_ups_keep_apart_and_the_last_is_never_lost(broker: Broker) -> None:
+    began = monotonic()
+    while monotonic() < began + 0.3:
+        ledger.wake_sequencer()
+        sleep(0.001)
+    last_asked = monotonic()
+
+    assert eventually(lambda: broker.times[-1] >= last_asked - 0.001)
+    apart = [later - sooner for sooner, later in pairwise(broker.times)]
+    assert min(apart) >= 0.02
+    assert len(broker.times) >= 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_is_replaced(broker: Broker) -> None:
+    def died() -> bool:
+        return not any(one.name == "wake-up" for one in threading.enumerate())
+
+    broker.error = MemoryError()
+    ledger.wake_sequencer()
+    assert eventually(died)
+    broker.error = None
+
+    ledger.wake_sequencer()
+
+    assert eventually(lambda: len(broker.sent) == 1)
+
+
+def test_many_threads_start_one_waker(broker: Broker) -> None:
+    together = Barrier(20)
+
+    def wake(_: int) -> None:
+        together.wait()
+        ledger.wake_sequencer()
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(wake, range(20)))
+
+    assert eventually(lambda: broker.sent != [])
+    assert sum(one.name == "wake-up" for one in threading.enumerate()) == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_wakes_by_itself(monkeypatch: pytest.MonkeyPatch, broker: Broker) -> None:
+    ledger.wake_sequencer()
+    assert eventually(lambda: broker.sent != [])
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(current_app, "send_task", lambda *_, **__: os.write(writing, b"sent"))
+        ledger.wake_sequencer()
+        sleep(5)
+        os._exit(0)
+    try:
+        os.set_blocking(reading, False)
+        assert eventually(lambda: os.read(reading, 4) == b"sent")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_process_that_ends_sends_what_it_owes() -> None:
+    """A command that changes something and ends has no time for its thread."""
+    queue = f"wake-ups-{uuid4().hex}"
+    code = f"""
+import django
+django.setup()
+from celery import current_app
+from registry import ledger
+current_app.conf.task_default_queue = {queue!r}
+ledger.wake_sequencer()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    broker = redis.from_url(settings.REDIS_URL)
+
+    assert broker.llen(queue) == 1
+    broker.delete(queue)
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    deadline = monotonic() + 10
+    while monotonic() < deadline:
+        with contextlib.suppress(BlockingIOError, IndexError):
+            if holds():
+                return True
+        sleep(0.005)
+    return False
