@@ -10,7 +10,7 @@ from registry.actions.transactions import joining
 from registry.models import Doctor, DoctorLocation, InsuranceProvider
 from scheduling.actions import lanes, locks
 from scheduling.actions.lanes import ExternalIdUsed, Wanted
-from scheduling.actions.telling import tell
+from scheduling.actions.telling import refresh_days, tell
 from scheduling.models import Appointment
 from scheduling.slots import Reason
 
@@ -74,6 +74,7 @@ def book(
         lanes.add(appointment, wanted)
     ledger.record("appointment.booked", subject=appointment, by=provider, at=at)
     tell("appointment.booked", appointment, at=at)
+    refresh_days(appointment, appointment.local_date)
     return appointment
 
 

@@ -6,7 +6,7 @@ from registry import ledger
 from registry.actions.refusals import Refused
 from registry.models import InsuranceProvider, User
 from scheduling.actions import locks
-from scheduling.actions.telling import tell
+from scheduling.actions.telling import refresh_days, tell
 from scheduling.models import Appointment
 
 
@@ -43,7 +43,9 @@ def cancel(
     """
     locks.share_doctor(appointment.doctor_id)
     standing = locks.take_appointment(appointment)
-    return cancel_locked(standing, reason=reason, note=note, by=by, at=at)
+    cancel_locked(standing, reason=reason, note=note, by=by, at=at)
+    refresh_days(standing, standing.local_date)
+    return standing
 
 
 def cancel_locked(

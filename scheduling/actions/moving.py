@@ -6,7 +6,7 @@ from registry.actions.transactions import joining
 from registry.models import DoctorLocation, InsuranceProvider, User
 from scheduling.actions import lanes, locks
 from scheduling.actions.lanes import Wanted
-from scheduling.actions.telling import tell
+from scheduling.actions.telling import refresh_days, tell
 from scheduling.models import Appointment
 
 _CHANGED = [
@@ -114,3 +114,4 @@ def _move(standing: Appointment, wanted: Wanted, *, by: User | InsuranceProvider
         moved_to=standing.appointment_time.isoformat(),
     )
     tell("appointment.rescheduled", standing, at=wanted.at)
+    refresh_days(standing, before[1], standing.local_date)

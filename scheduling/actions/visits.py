@@ -8,7 +8,7 @@ from registry.models import User
 from scheduling import diary
 from scheduling.actions import lanes, locks
 from scheduling.actions.lanes import Wanted
-from scheduling.actions.telling import tell
+from scheduling.actions.telling import refresh_days, tell
 from scheduling.models import Appointment
 from scheduling.slots import Slot
 
@@ -116,6 +116,8 @@ def undo(*, appointment: Appointment, by: User, at: datetime) -> Appointment:
         status=standing.status,
     )
     tell(_EVENTS[_Status(standing.status)], standing, at=at)
+    if undone == _Status.CANCELLED:
+        refresh_days(standing, standing.local_date)
     return standing
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from pytest_django import DjangoAssertNumQueries
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
@@ -94,14 +93,6 @@ def test_booking_takes_the_slot_and_tells_the_insurer(
     assert (event.subject_version, event.insurance_provider) == (1, provider)
     assert event.payload == {"doctor_id": str(doctor.pk), "appointment_id": str(booked.pk)}
     assert "member-9" not in str(log.metadata)
-
-
-def test_booking_takes_few_queries(
-    book: Book, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    # Locks and consent, the diary, what stands that day, the row, and the two records of it.
-    with django_assert_num_queries(10):
-        book()
 
 
 def test_the_patient_reference_is_sealed_in_the_database(book: Book) -> None:
