@@ -48,6 +48,20 @@ FOLLOW = migrations.RunSQL(
     """,
 )
 
+# The bits of an open day count whole minutes.
+ON_THE_MINUTE = migrations.RunSQL(
+    """
+    ALTER TABLE doctor_availability ADD CONSTRAINT availability_starts_on_the_minute
+        CHECK (date_trunc('minute', start_time::interval) = start_time::interval);
+    ALTER TABLE availability_exceptions ADD CONSTRAINT exception_extra_starts_on_the_minute
+        CHECK (kind <> 'EXTRA' OR date_trunc('minute', starts_at, 'UTC') = starts_at)
+    """,
+    """
+    ALTER TABLE doctor_availability DROP CONSTRAINT availability_starts_on_the_minute;
+    ALTER TABLE availability_exceptions DROP CONSTRAINT exception_extra_starts_on_the_minute
+    """,
+)
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -109,6 +123,7 @@ class Migration(migrations.Migration):
                 ("first_free_at", models.DateTimeField()),
                 ("last_free_at", models.DateTimeField()),
                 ("free", models.PositiveIntegerField()),
+                ("step_minutes", models.PositiveSmallIntegerField()),
                 ("starts", scheduling.models.openings.BitsField()),
                 ("specialization", models.CharField(max_length=32)),
                 ("city", models.CharField(max_length=80)),
@@ -153,8 +168,12 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("free__gte", 1)), name="open_day_has_a_free_place"
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(("step_minutes__gte", 1)), name="open_day_steps_forward"
+                    ),
                 ],
             },
         ),
         FOLLOW,
+        ON_THE_MINUTE,
     ]

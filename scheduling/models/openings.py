@@ -3,6 +3,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
+from registry.constraints import at_least
 from registry.models import Doctor, DoctorLocation
 from scheduling.models.terms import Mode
 
@@ -24,9 +25,9 @@ class OpenDay(models.Model):
     """A doctor's local date at one place in one mode, while a patient could still come.
 
     It says what `slots.open_days` says, and `scheduling.openings` alone writes it. Bit n of
-    `starts` is set when a free slot starts in the 5 minutes that begin 5n minutes after
-    `first_free_at`. Lead time, horizon, holds, credentials, consent and whether the place is in
-    use are not in it: these depend on the clock or on other tables.
+    `starts` is set when a free slot starts n times `step_minutes` after `first_free_at`. Lead
+    time, horizon, holds, credentials, consent and whether the place is in use are not in it:
+    these depend on the clock or on other tables.
     """
 
     pk = models.CompositePrimaryKey("doctor_id", "local_date", "location_id", "mode")
@@ -46,6 +47,7 @@ class OpenDay(models.Model):
     first_free_at = models.DateTimeField()
     last_free_at = models.DateTimeField()
     free = models.PositiveIntegerField()
+    step_minutes = models.PositiveSmallIntegerField()
     starts = BitsField()
     # The doctor's and, in capitals, the place's; triggers of migration 0004 carry them over.
     specialization = models.CharField(max_length=32)
@@ -58,7 +60,8 @@ class OpenDay(models.Model):
                 condition=Q(first_free_at__lte=F("last_free_at")),
                 name="open_day_begins_before_its_last",
             ),
-            models.CheckConstraint(condition=Q(free__gte=1), name="open_day_has_a_free_place"),
+            at_least("free", 1, name="open_day_has_a_free_place"),
+            at_least("step_minutes", 1, name="open_day_steps_forward"),
         ]
         indexes = [
             models.Index(

@@ -5,5 +5,7 @@ its dates in line in its own transaction. A head for each doctor tells which dat
 """
 
 from scheduling.openings.keeping import build, refresh, refresh_all
+from scheduling.openings.search import earliest
+from scheduling.openings.wanted import Found, Near, Wanted
 
-__all__ = ["build", "refresh", "refresh_all"]
+__all__ = ["Found", "Near", "Wanted", "build", "earliest", "refresh", "refresh_all"]

@@ -48,19 +48,15 @@ def refresh(*, doctor_id: UUID, first: date, last: date) -> None:
         bring_in_line({doctor_id: dates}, within={doctor_id: dates})
 
 
-def refresh_all(*, doctor_id: UUID, at: datetime | None = None) -> None:
+def refresh_all(*, doctor_id: UUID, at: datetime) -> None:
     """Make all of a doctor's open days anew after a change of hours or rules.
 
     The caller holds the doctor's row, so that nobody books meanwhile.
 
     Args:
         at: aware instant of the change; the days kept are those around it, up to the horizon.
-            `None` keeps the dates that are kept by now.
     """
-    if at is not None:
-        _make([doctor_id], at)
-    else:
-        refresh(doctor_id=doctor_id, first=date.min + _DAY, last=date.max - _DAY)
+    _make([doctor_id], at)
 
 
 @transaction.atomic

@@ -16,12 +16,14 @@ _PUT = """
     WITH wanted AS (
         SELECT
             l.doctor_id, n.local_date, l.id AS location_id, n.mode, n.first_free_at,
-            n.last_free_at, n.free, n.starts::varbit AS starts, d.specialization,
+            n.last_free_at, n.free, n.step_minutes, n.starts::varbit AS starts, d.specialization,
             upper(l.city) AS city
         FROM unnest(
             %(places)s::uuid[], %(modes)s::text[], %(dates)s::date[], %(firsts)s::timestamptz[],
-            %(lasts)s::timestamptz[], %(free)s::int[], %(starts)s::text[]
-        ) AS n (location_id, mode, local_date, first_free_at, last_free_at, free, starts)
+            %(lasts)s::timestamptz[], %(free)s::int[], %(steps)s::smallint[], %(starts)s::text[]
+        ) AS n (
+            location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes, starts
+        )
         JOIN doctor_locations AS l ON l.id = n.location_id
         JOIN doctors AS d ON d.id = l.doctor_id
     ), gone AS (
@@ -37,20 +39,21 @@ _PUT = """
             )
     )
     INSERT INTO open_days (
-        doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free, starts,
-        specialization, city
+        doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free, step_minutes,
+        starts, specialization, city
     )
     SELECT * FROM wanted AS w
     WHERE NOT EXISTS (
         SELECT FROM open_days AS o
         WHERE (o.doctor_id, o.local_date, o.location_id, o.mode)
                 = (w.doctor_id, w.local_date, w.location_id, w.mode)
-            AND (o.first_free_at, o.last_free_at, o.free, o.starts, o.specialization, o.city)
-                = (w.first_free_at, w.last_free_at, w.free, w.starts, w.specialization, w.city)
+            AND (o.first_free_at, o.last_free_at, o.free, o.step_minutes, o.starts)
+                = (w.first_free_at, w.last_free_at, w.free, w.step_minutes, w.starts)
+            AND (o.specialization, o.city) = (w.specialization, w.city)
     )
     ON CONFLICT (doctor_id, local_date, location_id, mode) DO UPDATE SET
         first_free_at = excluded.first_free_at, last_free_at = excluded.last_free_at,
-        free = excluded.free, starts = excluded.starts,
+        free = excluded.free, step_minutes = excluded.step_minutes, starts = excluded.starts,
         specialization = excluded.specialization, city = excluded.city
 """
 
@@ -66,7 +69,15 @@ def computed(dates: Mapping[UUID, Dates]) -> dict[UUID, list[OpenDay]]:
         at=_AFTER_ALL_HOLDS,
     )
     return {
-        doctor_id: slots.open_days(schedules[doctor_id], first=first, last=last)
+        doctor_id: [
+            day
+            for begin in range(0, (last - first).days + 1, slots.MAX_DATES)
+            for day in slots.open_days(
+                schedules[doctor_id],
+                first=first + timedelta(days=begin),
+                last=min(last, first + timedelta(days=begin + slots.MAX_DATES - 1)),
+            )
+        ]
         for doctor_id, (first, last) in dates.items()
     }
 
@@ -87,6 +98,7 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
                 "firsts": [day.first_free_at for day in days],
                 "lasts": [day.last_free_at for day in days],
                 "free": [day.free for day in days],
+                "steps": [day.step_minutes for day in days],
                 "starts": [f"{day.starts:b}"[::-1] for day in days],
                 "doctors": list(within),
                 "froms": [first for first, _ in within.values()],
