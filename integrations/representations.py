@@ -137,6 +137,21 @@ def appointment(appointment: Appointment) -> Json:
     }
 
 
+def hold(hold: Appointment) -> Json:
+    """Show a hold to the insurer that has it; nobody else may see it."""
+    assert hold.hold_expires_at is not None
+    return {
+        "id": str(hold.pk),
+        "doctor_id": str(hold.doctor_id),
+        "location_id": str(hold.location_id),
+        "start": instant(hold.appointment_time),
+        "end": instant(hold.ends_at),
+        "mode": hold.mode,
+        "expires_at": instant(hold.hold_expires_at),
+        "token_number": hold.token_number,
+    }
+
+
 def event(entry: FeedEntry) -> Json:
     """Show an event as the feed and the webhooks carry it; `entry.event` should be loaded."""
     row = entry.event

@@ -1,5 +1,7 @@
-"""Book and cancel for an insurer: what the actions refuse, in the API's words."""
+"""Hold, book, move and cancel for an insurer: what the actions refuse, in the API's words."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from json import loads
@@ -19,41 +21,98 @@ from scheduling import actions
 from scheduling.models import Appointment
 from scheduling.slots import BadRange
 
-CODES = ("slot_taken", "slot_not_available", "external_id_used", "too_many_bookings")
-_CREATED = 201
+HOLD_CODES = ("slot_taken", "slot_not_available", "too_many_bookings")
+BOOK_CODES = (*HOLD_CODES, "external_id_used", "hold_mismatch")
+MOVE_CODES = (*HOLD_CODES, "not_movable", "version_mismatch")
+_OK, _CREATED = 200, 201
+_REFUSALS: dict[type[Exception], str] = {
+    actions.SlotTaken: "slot_taken",
+    actions.SlotRefused: "slot_not_available",
+    actions.ExternalIdUsed: "external_id_used",
+    actions.TooManyBookings: "too_many_bookings",
+    actions.HoldMismatch: "hold_mismatch",
+    actions.NotMovable: "not_movable",
+    actions.Stale: "version_mismatch",
+}
+
+
+def hold(
+    provider: InsuranceProvider, seen: Seen, wanted: dict[str, Any], *, at: datetime
+) -> Answer:
+    """Keep a place, or refuse with an answer that may be kept.
+
+    Raises:
+        Refused: with the answer.
+    """
+    with _in_words(seen):
+        held = actions.hold(provider=provider, doctor=seen.doctor, at=at, **_time(seen, wanted))
+    return Answer(_CREATED, representations.hold(held), doctor_id=seen.doctor.pk)
+
+
+def renew(hold: Appointment, *, at: datetime) -> dict[str, Any]:
+    """Let a hold begin anew, once."""
+    try:
+        return representations.hold(actions.renew_hold(hold=hold, at=at))
+    except actions.NotVisible as error:
+        raise NotFound from error
+    except actions.HoldEnded as error:
+        raise Problem("hold_ended") from error
+    except actions.AlreadyRenewed as error:
+        raise Problem("hold_already_renewed") from error
+
+
+def release(hold: Appointment, provider: InsuranceProvider, *, at: datetime) -> None:
+    """Give a held place back."""
+    try:
+        actions.release_hold(hold=hold, by=provider, at=at)
+    except actions.HoldEnded as error:
+        raise Problem("hold_ended") from error
 
 
 def book(
     provider: InsuranceProvider, seen: Seen, wanted: dict[str, Any], *, at: datetime
 ) -> Answer:
-    """Book, or refuse with an answer that is kept; runs inside `answers.answer_once`."""
-    doctor = seen.doctor
-    place = _place(doctor, wanted)
-    try:
-        appointment = actions.book(
+    """Book, or refuse with an answer that is kept; runs inside `answers.answer_once`.
+
+    Raises:
+        Refused: with the answer.
+    """
+    with _in_words(seen):
+        booked = actions.book(
             provider=provider,
-            doctor=doctor,
-            start=wanted["start"],
-            location=place,
+            doctor=seen.doctor,
             external_appointment_id=wanted["external_appointment_id"],
             patient_reference=wanted["patient_reference"],
-            mode=wanted.get("mode"),
             visit_type=wanted.get("visit_type") or "",
+            hold_id=wanted.get("hold_id"),
             at=at,
+            **_time(seen, wanted),
         )
-    except actions.SlotTaken as error:
-        raise _refused("slot_taken", doctor, _against(error, seen)) from error
-    except actions.SlotRefused as error:
-        raise _refused("slot_not_available", doctor, _against(error, seen)) from error
-    except actions.ExternalIdUsed as error:
-        raise _refused("external_id_used", doctor, {}) from error
-    except actions.TooManyBookings as error:
-        raise _refused("too_many_bookings", doctor, {}) from error
-    except actions.NotVisible as error:
-        raise NotFound from error
-    except BadRange as error:
-        raise _wrong("start", "bad_range", str(error)) from error
-    return Answer(_CREATED, representations.appointment(appointment), doctor_id=doctor.pk)
+    return Answer(_CREATED, representations.appointment(booked), doctor_id=seen.doctor.pk)
+
+
+def move(
+    appointment: Appointment,
+    provider: InsuranceProvider,
+    seen: Seen,
+    wanted: dict[str, Any],
+    *,
+    version: int | None,
+    at: datetime,
+) -> Answer:
+    """Move an appointment, or refuse.
+
+    Args:
+        version: which the insurer has read; `None` moves whatever stands.
+
+    Raises:
+        Refused: with the answer.
+    """
+    with _in_words(seen):
+        moved = actions.move(
+            appointment=appointment, by=provider, at=at, version=version, **_time(seen, wanted)
+        )
+    return Answer(_OK, representations.appointment(moved))
 
 
 def cancel(
@@ -81,6 +140,29 @@ def as_shared_now(answer: Answer, seen: Seen) -> Answer:
     return replace(answer, body=answer.body | {"extra": {}})
 
 
+@contextmanager
+def _in_words(seen: Seen) -> Iterator[None]:
+    try:
+        yield
+    except actions.NotVisible as error:
+        raise NotFound from error
+    except BadRange as error:
+        raise _wrong("start", "bad_range", str(error)) from error
+    except tuple(_REFUSALS) as error:
+        code = next(code for kind, code in _REFUSALS.items() if isinstance(error, kind))
+        body = {"code": code, "extra": _against(error, seen)}
+        status = problems.CODES[code].status
+        raise Refused(Answer(status, body, doctor_id=seen.doctor.pk)) from error
+
+
+def _time(seen: Seen, wanted: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "start": wanted["start"],
+        "location": _place(seen.doctor, wanted),
+        "mode": wanted.get("mode"),
+    }
+
+
 def _place(doctor: Doctor, wanted: dict[str, Any]) -> DoctorLocation | None:
     if wanted.get("location_id") is None:
         return None
@@ -90,20 +172,17 @@ def _place(doctor: Doctor, wanted: dict[str, Any]) -> DoctorLocation | None:
     return place
 
 
-def _against(error: actions.SlotRefused, seen: Seen) -> dict[str, Any]:
+def _against(error: Exception, seen: Seen) -> dict[str, Any]:
     """Tell why, and what is free instead, to an insurer that may see free times."""
-    if not seen.shares(DataClass.AVAILABILITY):
+    if not isinstance(error, actions.SlotRefused) or not seen.shares(DataClass.AVAILABILITY):
         return {}
-    return {
+    told = {
         "reasons": [reason.value for reason in error.reasons],
         "next_free": [representations.slot(slot) for slot in error.next_free],
     }
-
-
-def _refused(code: str, doctor: Doctor, extra: dict[str, Any]) -> Refused:
-    # It is kept as JSON, so it is made what JSON can hold.
-    body = {"code": code, "extra": loads(write(extra))}
-    return Refused(Answer(problems.CODES[code].status, body, doctor_id=doctor.pk))
+    # The answer may be kept as JSON, so it is made what JSON can hold.
+    against: dict[str, Any] = loads(write(told))
+    return against
 
 
 def _wrong(field: str, code: str, detail: str) -> Problem:

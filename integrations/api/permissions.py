@@ -61,7 +61,7 @@ class Seen:
 
 
 class MayCall(BasePermission):
-    """Check the scope, and load the doctor or the appointment that the path names.
+    """Check the scope, and load the doctor, the appointment or the hold that the path names.
 
     A method that does not say what it needs is refused.
     """
@@ -92,6 +92,16 @@ class MayCall(BasePermission):
             view.appointment = appointment_seen(
                 provider, as_uuid(view.kwargs["appointment_id"]), at=view.at
             )
+            if needs.data_class is not None:
+                view.seen = doctor_seen(
+                    provider,
+                    view.appointment.doctor_id,
+                    at=view.at,
+                    data_class=needs.data_class,
+                )
+                view.appointment.doctor = view.seen.doctor
+        if "hold_id" in view.kwargs:
+            view.hold = hold_seen(provider, as_uuid(view.kwargs["hold_id"]))
 
 
 def as_uuid(value: str) -> UUID:
@@ -151,3 +161,15 @@ def appointment_seen(
     if appointment is None:
         raise NotFound
     return appointment
+
+
+def hold_seen(provider: InsuranceProvider, hold_id: UUID) -> Appointment:
+    """Give the insurer's own hold, also one that has run out, or the one 404."""
+    own = Appointment.objects.filter(
+        insurance_provider=provider, status=Appointment.Status.HELD, pk=hold_id
+    )
+    hold = own.first()
+    if hold is None:
+        raise NotFound
+    hold.insurance_provider = provider
+    return hold

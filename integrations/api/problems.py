@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from registry import http
+from registry.actions.transactions import TooBusy
 
 MEDIA_TYPE = "application/problem+json"
 DOCS_PATH = "/api/docs/"
@@ -124,6 +125,24 @@ CODES = {
         "You have as many open bookings with this doctor on this day as you may.",
         "Book another day, or cancel a booking that is not needed.",
     ),
+    "hold_ended": Code(
+        409,
+        "The hold has ended",
+        "The hold was booked or given back, or has run out.",
+        "Hold the time again, or book it without a hold.",
+    ),
+    "hold_already_renewed": Code(
+        409,
+        "The hold was renewed already",
+        "A hold can be renewed once.",
+        "Book before expires_at, or hold the time again after it.",
+    ),
+    "not_movable": Code(
+        409,
+        "The appointment cannot be moved any more",
+        "It has begun, has ended or was cancelled.",
+        "Read the appointment for its status.",
+    ),
     "not_cancellable": Code(
         409,
         "The appointment cannot be cancelled any more",
@@ -148,6 +167,12 @@ CODES = {
         "A body needs a Content-Length; chunked bodies are not read.",
         "Send the body with a Content-Length.",
     ),
+    "version_mismatch": Code(
+        412,
+        "The appointment has changed",
+        "The appointment is not at the version that If-Match names.",
+        "Read the appointment again, and move it with the ETag of that answer.",
+    ),
     "body_too_large": Code(
         413,
         "The body is too large",
@@ -166,11 +191,23 @@ CODES = {
         "This Idempotency-Key was used for another body.",
         "Use a new key for a new request; repeat a request byte for byte.",
     ),
+    "hold_mismatch": Code(
+        422,
+        "The hold is for something else",
+        "Your hold is for another doctor, time, place or mode.",
+        "Book what the hold keeps, or book without hold_id.",
+    ),
     "slot_not_available": Code(
         422,
         "The doctor does not offer this time",
         "See reasons.",
         "Book one of next_free. reasons says why this time is not offered.",
+    ),
+    "precondition_required": Code(
+        428,
+        "If-Match is missing",
+        "This call needs If-Match with the version that you have read.",
+        "Send the ETag of the appointment as If-Match.",
     ),
     "internal_error": Code(
         500,
@@ -225,6 +262,8 @@ def respond(problem: Problem, *, instance: str) -> Response:
     headers = dict(problem.headers)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers.setdefault("WWW-Authenticate", AUTHENTICATE)
+    if problem.code in _PASSES:
+        headers.setdefault("Retry-After", "1")
     return Response(
         problem_body(problem, instance=instance, request_id=http.request_id()),
         status=problem.status,
@@ -250,15 +289,11 @@ def _problem_of(error: Exception) -> Problem:
             return error
         case exceptions.ValidationError():
             return Problem("invalid_request", errors=list(_pointed(error.detail, "")))
-        case exceptions.MethodNotAllowed():
-            return Problem("method_not_allowed")
     for kind, code in _KNOWN.items():
         if isinstance(error, kind):
             return Problem(code)
     _log(error)
-    if isinstance(error, OperationalError):
-        return Problem("unavailable", headers={"Retry-After": "1"})
-    return Problem("internal_error")
+    return Problem("unavailable" if isinstance(error, OperationalError) else "internal_error")
 
 
 def _log(error: Exception) -> None:
@@ -270,7 +305,11 @@ def _log(error: Exception) -> None:
     log.error("api_error", error=type(error).__name__, frames=frames[-20:])
 
 
+# After these the very same request can succeed.
+_PASSES = {"request_in_flight", "unavailable"}
+
 _KNOWN: dict[type[Exception], str] = {
+    exceptions.MethodNotAllowed: "method_not_allowed",
     exceptions.ParseError: "malformed_json",
     exceptions.NotAuthenticated: "not_authenticated",
     exceptions.AuthenticationFailed: "invalid_key",
@@ -278,6 +317,7 @@ _KNOWN: dict[type[Exception], str] = {
     exceptions.NotFound: "not_found",
     exceptions.UnsupportedMediaType: "unsupported_media_type",
     UnreadablePostError: "malformed_json",
+    TooBusy: "unavailable",
     Http404: "not_found",
     PermissionDenied: "not_found",
 }

@@ -12,7 +12,7 @@ from integrations.api.problems import MEDIA_TYPE
 Schema = dict[str, Any]
 # How drf-spectacular writes the values of a code into its description.
 _VALUE = re.compile(r"^\* `(.*?)` - (.*)$", re.MULTILINE)
-_ORDER = ["Account", "Doctors", "Slots", "Appointments", "Events"]
+_ORDER = ["Account", "Doctors", "Slots", "Holds", "Appointments", "Events"]
 _KEY = "Authorization: Bearer $DOCPORT_KEY"
 _SAMPLE_VALUES = {
     "from": "2026-11-24",
@@ -205,16 +205,19 @@ def _curl(description: Schema, path: str, method: str, operation: Schema, body: 
         for one in operation.get("parameters", [])
         if one["in"] == "query" and one["name"] in _SAMPLE_VALUES
     ]
-    url = path.replace("{doctor_id}", "$DOCTOR").replace("{appointment_id}", "$APPOINTMENT")
+    url = re.sub(r"\{(\w+)_id\}", lambda found: f"${found[1].upper()}", path)
     url = f"{description['servers'][0]['url']}{url}" + (f"?{'&'.join(query)}" if query else "")
     lines = [f'curl "{url}"', f'  -H "{_KEY}"']
     if any(one["name"] == "Idempotency-Key" for one in operation.get("parameters", [])):
         lines.append('  -H "Idempotency-Key: $(uuidgen)"')
+    if any(one["name"] == "If-Match" for one in operation.get("parameters", [])):
+        lines.append("""  -H 'If-Match: "1"'""")
     for example in list(body.get("examples", {}).values())[:1]:
         lines += [
             '  -H "Content-Type: application/json"',
             f"  -d {shlex.quote(json.dumps(example['value']))}",
         ]
-    if method != "get" and "-d" not in lines[-1]:
+    # With a body curl sends POST by itself.
+    if method not in {"get", "post"} or (method == "post" and "-d" not in lines[-1]):
         lines.append(f"  -X {method.upper()}")
     return " \\\n".join(lines)

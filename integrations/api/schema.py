@@ -32,9 +32,9 @@ _WITH_BODY = [
     "unsupported_media_type",
 ]
 _REPLAYED = ("Idempotency-Replayed", "true when an earlier try was given this answer.")
+# Refusals that are kept under an Idempotency-Key; each status has one.
+_KEPT = {"slot_taken", "slot_not_available"}
 _HEADERS_OF_CODE = {
-    "slot_taken": _REPLAYED,
-    "slot_not_available": _REPLAYED,
     "not_authenticated": ("WWW-Authenticate", "Bearer, the way to authenticate."),
     "request_in_flight": ("Retry-After", "Seconds to wait."),
     "unavailable": ("Retry-After", "Seconds to wait."),
@@ -74,10 +74,22 @@ class ApiSchema(AutoSchema):
         for response in operation["responses"].values():
             response["headers"] = {**response.get("headers", {}), **REQUEST_ID}
         problem = self.resolve_serializer(ProblemOut, "response").ref
+        parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
+        kept = _KEPT if "Idempotency-Key" in parameters else set()
         for code in self._codes(operation, needs):
-            _add_problem(operation["responses"], code, problem)
+            header = _REPLAYED if code in kept else _HEADERS_OF_CODE.get(code)
+            _add_problem(operation["responses"], code, problem, header)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
+
+    def _get_request_for_media_type(self, *args: Any, **kwargs: Any) -> Any:
+        # The library takes every field of a PATCH for optional; ours are as their serializer says.
+        method = self.method
+        self.method = "POST" if method == "PATCH" else method
+        try:
+            return super()._get_request_for_media_type(*args, **kwargs)
+        finally:
+            self.method = method
 
     def _codes(self, operation: dict[str, Any], needs: Any) -> list[str]:
         codes = [*_EVERY_CALL, *needs.codes]
@@ -91,7 +103,12 @@ class ApiSchema(AutoSchema):
         return [code for code in problems.CODES if code in codes]
 
 
-def _add_problem(responses: dict[str, Any], code: str, schema: dict[str, Any]) -> None:
+def _add_problem(
+    responses: dict[str, Any],
+    code: str,
+    schema: dict[str, Any],
+    header: tuple[str, str] | None,
+) -> None:
     meaning = problems.CODES[code]
     response = responses.setdefault(
         str(meaning.status),
@@ -103,8 +120,8 @@ def _add_problem(responses: dict[str, Any], code: str, schema: dict[str, Any]) -
     )
     known = response["description"]
     response["description"] = f"{known}; {code}" if known else code
-    if code in _HEADERS_OF_CODE:
-        name, description = _HEADERS_OF_CODE[code]
+    if header is not None:
+        name, description = header
         response["headers"][name] = {"description": description, "schema": {"type": "string"}}
     response["content"][problems.MEDIA_TYPE]["examples"][code] = {
         "summary": meaning.title,

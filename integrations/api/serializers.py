@@ -133,19 +133,39 @@ class EventQuery(Exact):
     )
 
 
-class AppointmentIn(Exact):
-    doctor_id = ExactUUID(help_text="A doctor who has opted in to you.")
+class TimeIn(Exact):
+    start = Instant(help_text="A slot's start, RFC 3339 with any offset.")
     location_id = ExactUUID(
         required=False,
         allow_null=True,
         help_text="One of the doctor's places; without it, the one whose slot starts then.",
     )
-    start = Instant(help_text="A slot's start, RFC 3339 with any offset.")
     mode = ExactChoice(
         Mode.choices,
         required=False,
         allow_null=True,
         help_text="How they meet; without it, as the slot has it.",
+    )
+
+
+class MoveIn(TimeIn):
+    pass
+
+
+class OfDoctor(Exact):
+    doctor_id = ExactUUID(help_text="A doctor who has opted in to you.")
+
+
+class HoldIn(OfDoctor, TimeIn):
+    pass
+
+
+class AppointmentIn(HoldIn):
+    hold_id = ExactUUID(
+        required=False,
+        allow_null=True,
+        help_text="Your hold of this time. One that has ended keeps nothing: then the time is "
+        "booked if it is free.",
     )
     external_appointment_id = ExactString(
         max_length=120, help_text="Your id of the appointment; it can be used once."

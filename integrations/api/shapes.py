@@ -20,7 +20,20 @@ from scheduling.models import (
 from scheduling.slots import Reason
 
 _BOOKED = [choice for choice in AppointmentStatus.choices if choice[0] != "HELD"]
-REASONS = [(reason.value, reason.value.replace("_", " ").capitalize()) for reason in Reason]
+_MEANINGS = {
+    Reason.OUTSIDE_HOURS: "Neither weekly nor extra hours hold this time",
+    Reason.BETWEEN_SLOTS: "The doctor works then, but no slot starts then",
+    Reason.ON_LEAVE: "The doctor is on leave",
+    Reason.PLACE_CLOSED: "The place is not in use any more",
+    Reason.WRONG_MODE: "The slot is for the other mode",
+    Reason.TAKEN: "Every place of the slot is taken or held",
+    Reason.TOO_SOON: "It is past, or sooner than the doctor lets anybody book",
+    Reason.BEYOND_HORIZON: "It is further ahead than the doctor lets anybody book",
+    Reason.DAY_FULL: "The doctor sees no more patients on that day",
+    Reason.CREDENTIAL_EXPIRED: "The doctor's registration is out of date by then",
+    Reason.NOT_CONSENTED: "The doctor shares no appointments with you",
+}
+REASONS = [(reason.value, _MEANINGS[reason]) for reason in Reason]
 PROBLEM_CODES = [(code, meaning.title) for code, meaning in CODES.items()]
 KEY_MODES = [("test", "Synthetic doctors only"), ("live", "Real doctors")]
 _DAYS = [(day.name, day.label) for day in DayOfWeek]
@@ -172,6 +185,21 @@ class SlotsOut(Out):
     )
 
 
+class HoldOut(Out):
+    """A place that is kept for you until `expires_at`."""
+
+    id = serializers.UUIDField(help_text="`hold_id` of the booking.")
+    doctor_id = serializers.UUIDField()
+    location_id = serializers.UUIDField()
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    mode = serializers.ChoiceField(Mode.choices)
+    expires_at = serializers.DateTimeField(help_text="From then on it keeps nothing.")
+    token_number = serializers.IntegerField(
+        allow_null=True, help_text="The patient's number in the queue of that day, if booked."
+    )
+
+
 class AppointmentOut(Out):
     id = serializers.UUIDField()
     doctor_id = serializers.UUIDField()
@@ -183,7 +211,7 @@ class AppointmentOut(Out):
     visit_type = serializers.CharField(allow_null=True)
     external_appointment_id = serializers.CharField()
     patient_reference = serializers.CharField(allow_null=True)
-    version = serializers.IntegerField()
+    version = serializers.IntegerField(help_text="Grows with each change; the ETag in quotes.")
     token_number = serializers.IntegerField(
         allow_null=True, help_text="The patient's number in the queue of that day."
     )

@@ -10,6 +10,7 @@ from integrations.api.views.doctors import (
     Slots,
 )
 from integrations.api.views.events import Events
+from integrations.api.views.holds import Holds, OneHold, RenewHold
 from integrations.api.views.schema import Schema
 
 # An id that is no UUID must be the same 404 as one that names nothing, so it is read by the view.
@@ -20,6 +21,9 @@ urlpatterns = [
     path("doctors/<str:doctor_id>/credentials", Credentials.as_view(), name="credentials"),
     path("doctors/<str:doctor_id>/availability", DoctorAvailability.as_view(), name="availability"),
     path("doctors/<str:doctor_id>/slots", Slots.as_view(), name="slots"),
+    path("holds", Holds.as_view(), name="holds"),
+    path("holds/<str:hold_id>", OneHold.as_view(), name="hold"),
+    path("holds/<str:hold_id>/renew", RenewHold.as_view(), name="hold_renew"),
     path("appointments", Appointments.as_view(), name="appointments"),
     path("appointments/<str:appointment_id>", OneAppointment.as_view(), name="appointment"),
     path(

@@ -32,6 +32,15 @@ class Caller:
         response = client.post(f"/api/v1{path}", body, content_type="application/json")
         return as_documented(response, "post", path)
 
+    def patch(self, path: str, body: Any, **headers: str) -> Any:
+        client = Client(headers=self._with_key(headers))
+        response = client.patch(f"/api/v1{path}", body, content_type="application/json")
+        return as_documented(response, "patch", path)
+
+    def delete(self, path: str) -> Any:
+        response = Client(headers=self._with_key({})).delete(f"/api/v1{path}")
+        return as_documented(response, "delete", path)
+
     def book(self, body: Any, key: str = "key-1") -> Any:
         return self.post("/appointments", body, **{"Idempotency-Key": key})
 

@@ -115,9 +115,14 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
     place = make_location(doctor)
     make_window(doctor, place)
     appointment = make_appointment(doctor, other.provider, place)
-    theirs = {"doctor_id": str(doctor.pk), "appointment_id": str(appointment.pk)}
+    hold = make_appointment(doctor, other.provider, place, status="HELD", lane=1, capacity=2)
+    theirs = {
+        "doctor_id": str(doctor.pk),
+        "appointment_id": str(appointment.pk),
+        "hold_id": str(hold.pk),
+    }
     with_ids = [call for call in calls() if "<" in call[1]]
-    assert len(with_ids) >= 6
+    assert len(with_ids) >= 9
 
     for method, path, _ in with_ids:
         answers = []
@@ -130,5 +135,7 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
             assert response.status_code == 404, path
             answers.append(essence(response))
         assert answers[0] == answers[1] == answers[2], path
-    appointment.refresh_from_db()
-    assert appointment.status == "BOOKED"
+    for row in (appointment, hold):
+        before = row.status
+        row.refresh_from_db()
+        assert (row.status, row.version) == (before, 1)

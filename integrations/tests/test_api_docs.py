@@ -68,6 +68,8 @@ def test_bodies_take_no_unknown_fields() -> None:
     schemas = description()["components"]["schemas"]
 
     assert schemas["AppointmentRequest"]["additionalProperties"] is False
+    assert schemas["HoldRequest"]["additionalProperties"] is False
+    assert schemas["MoveRequest"]["additionalProperties"] is False
     assert schemas["CancelRequest"]["additionalProperties"] is False
 
 
@@ -116,9 +118,9 @@ def testcalls_are_tried_out_under_strict_rules_for_scripts_and_styles() -> None:
 
 def test_the_reference_knows_kinds_that_no_call_has_yet() -> None:
     operation = {
-        "operationId": "holds_release",
-        "tags": ["Holds"],
-        "summary": "Release a hold",
+        "operationId": "reviews_remove",
+        "tags": ["Reviews"],
+        "summary": "Remove a review",
         "description": "At once.",
         "parameters": [
             {"name": "codes", "in": "query", "schema": {"type": "array", "items": {"enum": ["a"]}}}
@@ -126,13 +128,22 @@ def test_the_reference_knows_kinds_that_no_call_has_yet() -> None:
         "responses": {"204": {"description": "Done"}},
     }
     made = reference.groups(
-        {"servers": [{"url": "http://x"}], "paths": {"/holds": {"delete": operation}}}
+        {"servers": [{"url": "http://x"}], "paths": {"/reviews": {"delete": operation}}}
     )
 
-    (release,) = made[-1].operations
-    assert release.parameters[0].kind == "array of code"
-    assert release.replies[0].text == "Done"
-    assert release.sample.endswith("-X DELETE")
+    (remove,) = made[-1].operations
+    assert remove.parameters[0].kind == "array of code"
+    assert remove.replies[0].text == "Done"
+    assert remove.sample.endswith("-X DELETE")
+
+
+def test_each_sample_is_sent_with_the_method_of_its_call() -> None:
+    for group in reference.groups(description()):
+        for one in group.operations:
+            given = re.search(r"-X (\w+)", one.sample)
+            assumed = "POST" if " -d " in one.sample else "GET"
+            assert (given[1] if given else assumed) == one.method, one.anchor
+            assert "{" not in one.sample.split(chr(10))[0]
 
 
 @pytest.mark.django_db

@@ -1,5 +1,3 @@
-import hashlib
-import re
 from datetime import UTC
 from http import HTTPStatus
 from typing import Any
@@ -11,9 +9,8 @@ from rest_framework.response import Response
 
 from consent.models import DataClass
 from integrations import representations
-from integrations.actions import answers
 from integrations.actions.answers import Answer
-from integrations.api import bookings, cursors, problems
+from integrations.api import bookings, cursors, once
 from integrations.api.permissions import Needs, appointments_seen, doctor_seen
 from integrations.api.problems import Problem
 from integrations.api.serializers import (
@@ -21,30 +18,34 @@ from integrations.api.serializers import (
     AppointmentQuery,
     CancelIn,
     Exact,
+    MoveIn,
     query_of,
 )
 from integrations.api.shapes import AppointmentOut, AppointmentsOut
-from integrations.api.views.base import InsurerView
-from integrations.api.views.doctors import end_of, start_of
+from integrations.api.views.base import InsurerView, etag_of
+from integrations.api.views.doctors import IF_NONE_MATCH, end_of, start_of
 from integrations.models import Scope
 from scheduling.models import Appointment
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 APPOINTMENT_ID = OpenApiParameter("appointment_id", {"type": "string", "format": "uuid"}, "path")
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255},
-    "header",
+IDEMPOTENCY_KEY = once.key_parameter(
     required=True,
     description="A new random value for each booking, the same for every try of it; bare or in "
     "quotes. The answer to the first try is kept for 72 hours.",
 )
-REPLAYED = OpenApiParameter(
-    "Idempotency-Replayed",
-    {"type": "string", "enum": ["true"]},
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
     "header",
-    response=[201],
-    description="Present when this is the answer that an earlier try was given.",
+    required=True,
+    description="The ETag of the appointment as you have read it.",
+)
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    "header",
+    response=[200, 201, 304],
+    description="The appointment's `version` in quotes: `If-Match` of a move.",
 )
 LOCATION = OpenApiParameter(
     "Location", str, "header", response=[201], description="Path of the appointment."
@@ -59,6 +60,9 @@ BOOKING = OpenApiExample(
         "patient_reference": "m-7f3a91",
     },
 )
+MOVING = OpenApiExample(
+    "An hour later", request_only=True, value={"start": "2026-11-24T10:00:00+05:30"}
+)
 CANCELLING = OpenApiExample(
     "The patient asked", request_only=True, value={"reason": "patient_request"}
 )
@@ -70,13 +74,7 @@ class Appointments(InsurerView):
         "POST": Needs(
             scope=Scope.APPOINTMENTS_WRITE,
             data_class=DataClass.APPOINTMENTS,
-            codes=(
-                "not_found",
-                "idempotency_key_missing",
-                "idempotency_key_reused",
-                "request_in_flight",
-                *bookings.CODES,
-            ),
+            codes=("not_found", *once.CODES, *bookings.BOOK_CODES),
         ),
     }
 
@@ -112,49 +110,75 @@ class Appointments(InsurerView):
         tags=["Appointments"],
         summary="Book a free time",
         description="Of two that ask for the same place, one gets 201 and the other 409 with the "
-        "next free times.",
-        parameters=[IDEMPOTENCY_KEY, LOCATION, REPLAYED],
+        "next free times. With `hold_id`, the place that you hold is booked.",
+        parameters=[IDEMPOTENCY_KEY, LOCATION, ETAG, once.REPLAYED],
         request=AppointmentIn,
         responses={201: AppointmentOut},
         examples=[BOOKING],
     )
     def post(self, request: Request) -> Response:
         query_of(Exact, request.query_params)
-        key = _idempotency_key(request)
-        fingerprint = _fingerprint(request)
+        attempt = once.attempt_of(request)
         wanted = AppointmentIn.read(request.data)
         # Before a replay too: what may not be seen any more is not shown again.
         seen = doctor_seen(
             self.provider, wanted["doctor_id"], at=self.at, data_class=DataClass.APPOINTMENTS
         )
-        answer = _answer_once(
+        answer = once.answer(
+            attempt,
             provider=self.provider,
-            method="POST",
             route="/appointments",
-            key=key,
-            fingerprint=fingerprint,
             at=self.at,
             effect=lambda: bookings.book(self.provider, seen, wanted, at=self.at),
         )
-        if answer.replayed:
-            answer = bookings.as_shared_now(answer, seen)
-        return _told(answer, instance=request.path)
+        return _told(bookings.as_shared_now(answer, seen), instance=request.path)
 
 
 class OneAppointment(InsurerView):
-    needs = {"GET": Needs(scope=Scope.APPOINTMENTS_READ)}
+    needs = {
+        "GET": Needs(scope=Scope.APPOINTMENTS_READ),
+        "PATCH": Needs(
+            scope=Scope.APPOINTMENTS_WRITE,
+            data_class=DataClass.APPOINTMENTS,
+            codes=("precondition_required", *bookings.MOVE_CODES),
+        ),
+    }
 
     @extend_schema(
         operation_id="appointments_read",
         tags=["Appointments"],
         summary="One of your appointments",
         description="Readable until it ends, also after the doctor has opted out.",
-        parameters=[APPOINTMENT_ID],
-        responses=AppointmentOut,
+        parameters=[APPOINTMENT_ID, IF_NONE_MATCH, ETAG],
+        responses={200: AppointmentOut, 304: None},
     )
     def get(self, request: Request, appointment_id: str) -> Response:
         query_of(Exact, request.query_params)
-        return Response(representations.appointment(self.appointment))
+        shown = representations.appointment(self.appointment)
+        return self.answer(shown, version=str(shown["version"]))
+
+    @extend_schema(
+        operation_id="appointments_move",
+        tags=["Appointments"],
+        summary="Move one of your appointments",
+        description="To another time of the same doctor. The old place is given up only if the "
+        "new one is yours: when the move is refused, the appointment stands as it was. It keeps "
+        "its id and gets a new token number.",
+        parameters=[APPOINTMENT_ID, IF_MATCH, ETAG],
+        request=MoveIn,
+        responses=AppointmentOut,
+        examples=[MOVING],
+    )
+    def patch(self, request: Request, appointment_id: str) -> Response:
+        query_of(Exact, request.query_params)
+        version = _version_to_match(request, self.appointment)
+        wanted = MoveIn.read(request.data)
+        answer = once.answer_now(
+            lambda: bookings.move(
+                self.appointment, self.provider, self.seen, wanted, version=version, at=self.at
+            )
+        )
+        return _told(answer, instance=request.path)
 
 
 class CancelAppointment(InsurerView):
@@ -166,7 +190,7 @@ class CancelAppointment(InsurerView):
         summary="Cancel one of your appointments",
         description="Safe to repeat: one that is cancelled already is answered as it stands. "
         "It stays possible until it begins, also after the doctor has opted out.",
-        parameters=[APPOINTMENT_ID],
+        parameters=[APPOINTMENT_ID, ETAG],
         request=CancelIn,
         responses=AppointmentOut,
         examples=[CANCELLING],
@@ -175,7 +199,8 @@ class CancelAppointment(InsurerView):
         query_of(Exact, request.query_params)
         wanted = CancelIn.read(request.data)
         cancelled = bookings.cancel(self.appointment, self.provider, wanted, at=self.at)
-        return Response(representations.appointment(cancelled))
+        shown = representations.appointment(cancelled)
+        return Response(shown, headers={"ETag": etag_of(shown["version"])})
 
 
 def _matching(query: dict[str, Any]) -> Q:
@@ -194,33 +219,26 @@ def _next(last: Appointment, name: str) -> str:
     return cursors.write([last.appointment_time.isoformat(), str(last.pk)], of=name)
 
 
-def _idempotency_key(request: Request) -> str:
-    given = request.headers.get("Idempotency-Key", "")
-    bare = given[1:-1] if len(given) > 1 and given[0] == given[-1] == '"' else given
-    if not _KEY.fullmatch(bare):
-        raise Problem("idempotency_key_missing")
-    return bare
+def _version_to_match(request: Request, appointment: Appointment) -> int | None:
+    """Give the version that the caller has read; `None` when any will do (RFC 9110, 13.1.1).
 
-
-def _fingerprint(request: Request) -> str:
-    place = f"{request.method} {request.get_full_path()}\n".encode()
-    return hashlib.sha256(place + request.body).hexdigest()
-
-
-def _answer_once(**given: Any) -> Answer:
-    try:
-        return answers.answer_once(**given)
-    except answers.KeyReused as error:
-        raise Problem("idempotency_key_reused") from error
-    except answers.StillRunning as error:
-        raise Problem("request_in_flight", headers={"Retry-After": "1"}) from error
-    except answers.TooBusy as error:
-        raise Problem("unavailable", headers={"Retry-After": "1"}) from error
+    Raises:
+        Problem: the caller names no version, or not the present one.
+    """
+    offered = {one.strip() for one in request.headers.get("If-Match", "").split(",")} - {""}
+    if not offered:
+        raise Problem("precondition_required")
+    if "*" in offered:
+        return None
+    if etag_of(appointment.version) not in offered:
+        raise Problem("version_mismatch")
+    return appointment.version
 
 
 def _told(answer: Answer, *, instance: str) -> Response:
-    headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
-    if answer.status >= HTTPStatus.BAD_REQUEST:
-        return problems.respond(Problem(**answer.body, headers=headers), instance=instance)
-    headers["Location"] = f"{representations.API_PATH}/appointments/{answer.body['id']}"
-    return Response(answer.body, status=answer.status, headers=headers)
+    headers = {}
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        headers["ETag"] = etag_of(answer.body["version"])
+    if answer.status == HTTPStatus.CREATED:
+        headers["Location"] = f"{representations.API_PATH}/appointments/{answer.body['id']}"
+    return once.told(answer, instance=instance, headers=headers)

@@ -50,6 +50,7 @@ class InsurerView(APIView):
     at: datetime
     seen: Seen
     appointment: Appointment
+    hold: Appointment
 
     @property
     def key(self) -> ApiKey:
@@ -87,10 +88,14 @@ class InsurerView(APIView):
 
     def answer(self, data: dict[str, Any], *, version: str) -> Response:
         """Answer a versioned resource, or 304 when the caller has it already."""
-        etag = f'"{version}"'
+        etag = etag_of(version)
         if _matches(self.request.headers.get("If-None-Match", ""), etag):
             return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
         return Response(data, headers={"ETag": etag})
+
+
+def etag_of(version: str | int) -> str:
+    return f'"{version}"'
 
 
 def refuse_plain_http(request: Request) -> None:
