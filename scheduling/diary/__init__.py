@@ -1,0 +1,39 @@
+"""One doctor's diary: the rows that `slots` decides from, in one statement, and its answers."""
+
+from scheduling.diary.days import (
+    Entry,
+    appointments_between,
+    changes_of_hours,
+    entries,
+    outside_hours,
+    weekly_hours,
+)
+from scheduling.diary.loading import load, load_many, rules_of
+from scheduling.diary.questions import (
+    free_slots,
+    next_free,
+    slot_and_reasons,
+    slots_between,
+    takes_bookings_of,
+    why_empty,
+    why_not_free,
+)
+
+__all__ = [
+    "Entry",
+    "appointments_between",
+    "changes_of_hours",
+    "entries",
+    "free_slots",
+    "load",
+    "load_many",
+    "next_free",
+    "outside_hours",
+    "rules_of",
+    "slot_and_reasons",
+    "slots_between",
+    "takes_bookings_of",
+    "weekly_hours",
+    "why_empty",
+    "why_not_free",
+]
