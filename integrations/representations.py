@@ -16,6 +16,7 @@ from consent.models import Consent, DataClass
 from integrations.models import FeedEntry
 from registry.models import Doctor, DoctorCredential, DoctorLocation, InsuranceProvider
 from scheduling.models import Appointment, Availability, AvailabilityException, DayOfWeek
+from scheduling.openings import Found
 from scheduling.slots import Slot
 
 Json = dict[str, Any]
@@ -114,6 +115,14 @@ def slot(slot: Slot) -> Json:
         "capacity": terms.capacity,
         "free": len(slot.free_lanes),
     }
+
+
+def found(found: Found) -> Json:
+    """Show what a search found: a free time, whose, and how far away if that was asked."""
+    shown = {"doctor_id": found.doctor_id, **slot(found.slot)}
+    if found.distance_km is not None:
+        shown["distance_km"] = round(found.distance_km, 1)
+    return shown
 
 
 def appointment(appointment: Appointment) -> Json:

@@ -15,6 +15,7 @@ _INSTANT = re.compile(
 )
 # Conversions between zones need room at both ends of what a date can be.
 _YEARS = range(1900, 2200)
+_NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,12})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -43,6 +44,15 @@ class ExactUUID(serializers.UUIDField):
         if not isinstance(data, str) or not _UUID.fullmatch(data):
             self.fail("invalid", value=data)
         return UUID(data)
+
+
+class PlainNumber(serializers.FloatField):
+    """A number as people write it in an address: no exponent, no NaN, and not endless."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if not _NUMBER.fullmatch(str(data)):
+            self.fail("invalid")
+        return float(data)
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

@@ -7,12 +7,20 @@ from typing import Any, cast
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
-from integrations.api.fields import ExactChoice, ExactString, ExactUUID, Instant, InstantOrDate
+from integrations.api.fields import (
+    ExactChoice,
+    ExactString,
+    ExactUUID,
+    Instant,
+    InstantOrDate,
+    PlainNumber,
+)
 from integrations.api.problems import Problem
 from registry.reference import Language, Specialization, State
 from scheduling.models import Appointment, AppointmentStatus, Mode
 
 MOST_ROWS = 100
+_AROUND = ("latitude", "longitude", "distance_km")
 _BOOKED = [choice for choice in AppointmentStatus.choices if choice[0] != "HELD"]
 
 
@@ -97,6 +105,56 @@ class SlotQuery(Exact):
             ),
             "location_id": ExactUUID(required=False, help_text="Only at this place."),
         }
+
+
+class SearchQuery(Exact):
+    specialization = ExactChoice(
+        Specialization.choices, required=False, help_text="A specialization's code."
+    )
+    city = ExactString(required=False, max_length=80, help_text="City, whatever its case.")
+    latitude = PlainNumber(
+        required=False,
+        min_value=-90,
+        max_value=90,
+        help_text="From where distances count, in degrees; with `longitude` and `distance_km`.",
+    )
+    longitude = PlainNumber(
+        required=False, min_value=-180, max_value=180, help_text="The same, degrees east."
+    )
+    distance_km = PlainNumber(
+        required=False, min_value=0, max_value=200, help_text="Only places as near as this."
+    )
+    mode = ExactChoice(Mode.choices, required=False, help_text="How doctor and patient meet.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MOST_ROWS, default=20, help_text="How many at most."
+    )
+    per_doctor = serializers.IntegerField(
+        min_value=1, max_value=10, default=1, help_text="How many of one doctor at most."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {
+            "from": InstantOrDate(
+                required=False,
+                help_text="First time of interest: RFC 3339 with an offset, or a date in UTC. "
+                "Default: now.",
+            ),
+            "to": InstantOrDate(
+                required=False,
+                help_text="End of the period, at most 31 days after `from`: RFC 3339 with an "
+                "offset, not included, or a date in UTC, which is included whole. "
+                "Default: 7 days later.",
+            ),
+        }
+
+    def validate(self, query: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name in _AROUND if name not in query]
+        if missing and len(missing) < len(_AROUND):
+            message = serializers.ErrorDetail(
+                f"Give {', '.join(_AROUND)} together.", code="incomplete"
+            )
+            raise serializers.ValidationError({name: [message] for name in missing})
+        return query
 
 
 class AppointmentQuery(Page):

@@ -185,6 +185,19 @@ class SlotsOut(Out):
     )
 
 
+class FoundSlotOut(SlotOut):
+    """A free time of one of the doctors who share their hours with you."""
+
+    doctor_id = serializers.UUIDField()
+    distance_km = serializers.FloatField(
+        required=False, help_text="To the place, as the crow flies; only if you asked from where."
+    )
+
+
+class FoundSlotsOut(Out):
+    items = FoundSlotOut(many=True)
+
+
 class HoldOut(Out):
     """A place that is kept for you until `expires_at`."""
 

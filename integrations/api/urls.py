@@ -12,6 +12,7 @@ from integrations.api.views.doctors import (
 from integrations.api.views.events import Events
 from integrations.api.views.holds import Holds, OneHold, RenewHold
 from integrations.api.views.schema import Schema
+from integrations.api.views.search import Search
 
 # An id that is no UUID must be the same 404 as one that names nothing, so it is read by the view.
 urlpatterns = [
@@ -21,6 +22,7 @@ urlpatterns = [
     path("doctors/<str:doctor_id>/credentials", Credentials.as_view(), name="credentials"),
     path("doctors/<str:doctor_id>/availability", DoctorAvailability.as_view(), name="availability"),
     path("doctors/<str:doctor_id>/slots", Slots.as_view(), name="slots"),
+    path("slots", Search.as_view(), name="search"),
     path("holds", Holds.as_view(), name="holds"),
     path("holds/<str:hold_id>", OneHold.as_view(), name="hold"),
     path("holds/<str:hold_id>/renew", RenewHold.as_view(), name="hold_renew"),

@@ -7,11 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.api.parsers import MOST_BYTES
+from integrations.api.periods import MOST_SLOT_DAYS
 from integrations.api.permissions import Needs
 from integrations.api.serializers import MOST_ROWS, Exact, query_of
 from integrations.api.shapes import MeOut
 from integrations.api.views.base import InsurerView, refuse_plain_http
-from integrations.api.views.doctors import MOST_SLOT_DAYS
 from integrations.api.views.events import FEED_DAYS
 from integrations.representations import instant
 

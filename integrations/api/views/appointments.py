@@ -11,6 +11,7 @@ from consent.models import DataClass
 from integrations import representations
 from integrations.actions.answers import Answer
 from integrations.api import bookings, cursors, once
+from integrations.api.periods import end_of, start_of
 from integrations.api.permissions import Needs, appointments_seen, doctor_seen
 from integrations.api.problems import Problem
 from integrations.api.serializers import (
@@ -23,7 +24,7 @@ from integrations.api.serializers import (
 )
 from integrations.api.shapes import AppointmentOut, AppointmentsOut
 from integrations.api.views.base import InsurerView, etag_of
-from integrations.api.views.doctors import IF_NONE_MATCH, end_of, start_of
+from integrations.api.views.doctors import IF_NONE_MATCH
 from integrations.models import Scope
 from scheduling.models import Appointment
 

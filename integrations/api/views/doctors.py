@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from consent.models import Consent, DataClass
 from integrations import representations
 from integrations.api import cursors
+from integrations.api.periods import period_of, start_of
 from integrations.api.permissions import Needs, Seen, doctors_sharing
 from integrations.api.problems import wrong_parameter
 from integrations.api.serializers import DoctorQuery, Exact, SlotQuery, query_of
@@ -26,10 +27,8 @@ from integrations.api.views.base import InsurerView
 from integrations.models import Scope
 from registry.models import Doctor, DoctorLocation
 from scheduling import diary
-from scheduling.slots import BadRange, TooManySlots
+from scheduling.slots import TooManySlots
 
-MOST_SLOT_DAYS = 31
-_DEFAULT_PERIOD = timedelta(days=7)
 _PROFILE_FILTERS = {"specialization", "city", "state", "language", "q"}
 DOCTOR_ID = OpenApiParameter("doctor_id", {"type": "string", "format": "uuid"}, "path")
 IF_NONE_MATCH = OpenApiParameter(
@@ -172,7 +171,7 @@ class Slots(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query = query_of(SlotQuery, request.query_params)
-        starts_at, ends_at = _period(query, ZoneInfo(self.doctor.timezone), self.at)
+        starts_at, ends_at = period_of(query, ZoneInfo(self.doctor.timezone), self.at)
         try:
             found = diary.slots_between(
                 doctor=self.doctor,
@@ -181,8 +180,8 @@ class Slots(InsurerView):
                 at=self.at,
                 location=_place(self.doctor, query),
             )
-        except (BadRange, TooManySlots) as error:
-            raise wrong_parameter("to", "bad_range", str(error)) from error
+        except TooManySlots as error:
+            raise wrong_parameter("to", "too_many_slots", str(error)) from error
         free = [representations.slot(slot) for slot in found if not slot.reasons]
         return Response({"items": free, "why_empty": [] if free else diary.why_empty(found)})
 
@@ -204,30 +203,6 @@ def _version(seen: Seen) -> str:
     stale.
     """
     return f"{seen.doctor.version}.{seen.consent_version}"
-
-
-def start_of(given: datetime | date, zone: Any) -> datetime:
-    if isinstance(given, datetime):
-        return given
-    return datetime.combine(given, time.min, tzinfo=zone).astimezone(UTC)
-
-
-def _period(query: dict[str, Any], zone: ZoneInfo, at: datetime) -> tuple[datetime, datetime]:
-    starts_at = start_of(query["from"], zone) if "from" in query else at
-    ends_at = starts_at + _DEFAULT_PERIOD
-    if "to" in query:
-        ends_at = end_of(query["to"], zone)
-    if ends_at <= starts_at:
-        raise wrong_parameter("to", "bad_range", "This must be after from.")
-    # A day for the turn of the clock, and for a last date that is included whole.
-    if ends_at - starts_at > timedelta(days=MOST_SLOT_DAYS, hours=1):
-        raise wrong_parameter("to", "bad_range", f"At most {MOST_SLOT_DAYS} days at once.")
-    return starts_at, ends_at
-
-
-def end_of(given: datetime | date, zone: Any) -> datetime:
-    """Give the end of a period: a date is included whole."""
-    return given if isinstance(given, datetime) else start_of(given + timedelta(days=1), zone)
 
 
 def _place(doctor: Doctor, query: dict[str, Any]) -> DoctorLocation | None:
