@@ -23,10 +23,19 @@ def with_lanes(
 
 
 def _lanes(sitting: Sitting, near: Iterable[Taken]) -> Lanes:
+    """Walk along the slots and those who have a place, both in the order of time."""
     lanes: Lanes = {}
-    for one in near:
-        for number in sitting.touched_by(one.starts_at, one.ends_at):
-            lanes.setdefault(number, set()).add(one.lane)
+    starts_at, _, _, size, terms = sitting
+    length, step = terms.length, terms.step
+    ends_at = starts_at + length
+    first = 0
+    for taken_from, taken_until, _, lane in near:
+        while ends_at <= taken_from:
+            first, starts_at, ends_at = first + 1, starts_at + step, ends_at + step
+        number, starts_then = first, starts_at
+        while starts_then < taken_until and number < size:
+            lanes.setdefault(number, set()).add(lane)
+            number, starts_then = number + 1, starts_then + step
     return lanes
 
 
@@ -41,5 +50,7 @@ def free_lanes(capacity: int, busy: set[int]) -> tuple[int, ...]:
     Not more than there are places left: after the capacity was lowered, somebody may have a lane
     above it, and a low lane that is empty is then no place.
     """
-    left = max(0, capacity - len(busy))
-    return tuple([lane for lane in range(capacity) if lane not in busy][:left]) if left else ()
+    left = capacity - len(busy)
+    if left <= 0:
+        return ()
+    return tuple([lane for lane in range(capacity) if lane not in busy][:left])

@@ -29,7 +29,7 @@ class Sitting(NamedTuple):
 
     def start_of(self, number: int) -> datetime:
         """Give when a slot starts."""
-        return self.starts_at + number * self.terms.step
+        return self.starts_at + number * self.terms.step if number else self.starts_at
 
     def begun_before(self, instant: datetime) -> int:
         """Count the slots that start before an instant."""

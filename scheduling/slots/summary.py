@@ -1,6 +1,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import chain
 from math import gcd
 from uuid import UUID
 
@@ -37,20 +38,23 @@ def _free(sitting: Sitting, lanes: Lanes, closures: tuple[Closure, ...]) -> _Fre
     every = range(sitting.size)
     shut = full(sitting, lanes) | slots_on_leave(sitting, closures)
     numbers = [number for number in every if number not in shut] if shut else every
-    had = sum(len(busy) for number, busy in lanes.items() if number not in shut)
+    had = sum([len(busy) for number, busy in lanes.items() if number not in shut])
     return sitting, numbers, len(numbers) * sitting.terms.capacity - had
 
 
 def _open_day(location_id: UUID, mode: str, local_date: date, free: list[_Free]) -> OpenDay:
-    first = min(sitting.start_of(numbers[0]) for sitting, numbers, _ in free)
-    last = max(sitting.start_of(numbers[-1]) for sitting, numbers, _ in free)
-    minutes: set[int] = set()
-    for sitting, numbers, _ in free:
-        begins = (sitting.starts_at - first) // _MINUTE
-        apart = sitting.terms.slot_minutes + sitting.terms.buffer_minutes
-        minutes.update([begins + number * apart for number in numbers])
-    # What divides all of them makes few bits of many minutes.
-    step = gcd(*minutes) or 1
-    starts = sum([1 << minute // step for minute in minutes])
-    places = sum(places for _, _, places in free)
+    first = min([sitting.start_of(numbers[0]) for sitting, numbers, _ in free])
+    last = max([sitting.start_of(numbers[-1]) for sitting, numbers, _ in free])
+    # For each sitting, the minutes from the first free slot to its own first one, and its step.
+    grids = [
+        ((sitting.starts_at - first) // _MINUTE, sitting.terms.step_minutes)
+        for sitting, _, _ in free
+    ]
+    # All starts lie on the widest grid that holds these: few bits for many minutes.
+    step = gcd(*chain.from_iterable(grids))
+    starts = 0
+    for (offset, apart), (_, numbers, _) in zip(grids, free, strict=True):
+        for number in numbers:
+            starts |= 1 << (offset + number * apart) // step
+    places = sum([places for _, _, places in free])
     return OpenDay(location_id, mode, local_date, first, last, places, step, starts)

@@ -72,7 +72,12 @@ class Terms:
     @cached_property
     def step(self) -> timedelta:
         """Give the time from one slot's start to the next one's."""
-        return timedelta(minutes=self.slot_minutes + self.buffer_minutes)
+        return timedelta(minutes=self.step_minutes)
+
+    @property
+    def step_minutes(self) -> int:
+        """Give the minutes from one slot's start to the next one's."""
+        return self.slot_minutes + self.buffer_minutes
 
 
 def wall_period(day: date, start: time, end: time) -> tuple[datetime, datetime]:
