@@ -62,7 +62,8 @@ def make_appointment(
         "ends_at": starts_at + timedelta(minutes=15),
         "status": status,
         "status_at": NOW,
-        "token_number": next(_numbers) % 30_000,
+        # Far from the numbers of the day's slots.
+        "token_number": 1_000 + next(_numbers) % 30_000,
     }
     if status == Appointment.Status.HELD:
         values |= {"hold_expires_at": NOW + timedelta(minutes=5)}

@@ -15,6 +15,7 @@ from registry.tests.factories import NOW, make_doctor, make_location
 from scheduling import actions
 from scheduling.models import Appointment
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
+from scheduling.tests.races import wait_until_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLIENTS = 6
@@ -157,20 +158,7 @@ def test_a_booking_waits_for_a_withdrawal_and_then_finds_no_doctor() -> None:
             consent = Consent.objects.select_for_update().get(insurance_provider=providers[0])
             waiting = pool.submit(book)
             started.wait()
-            _wait_until_somebody_waits()
+            wait_until_waiting(1)
             consent.consent_status, consent.revoked_at = Consent.Status.REVOKED, NOW
             consent.save()
         assert waiting.result(timeout=60) == "not visible"
-
-
-def _wait_until_somebody_waits() -> None:
-    with connection.cursor() as cursor:
-        for _ in range(500):
-            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("The booking did not wait.")
