@@ -10,7 +10,7 @@ from pytest_django.asserts import assertContains, assertNotContains
 
 from registry.models import Doctor, DoctorLocation, User
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider, make_user
-from scheduling.models import Appointment
+from scheduling.models import Appointment, BookingRules
 from scheduling.tests.factories import (
     TUESDAY_AT_9,
     make_appointment,
@@ -101,7 +101,7 @@ def test_the_week_shows_how_each_time_stands(
     cells = [
         "Tuesday 24 November, 9am: booked, Arogya",
         "Tuesday 24 November, 9:15am: on leave",
-        "Tuesday 24 November, 9:30am: taken",
+        "Tuesday 24 November, 9:30am: held until 9:15am",
         "Tuesday 24 November, 9:45am: free",
         "Wednesday 25 November, 9am: 2 of 3 booked, Arogya, Arogya",
         "Wednesday 25 November, 9:15am: 2 of 3 booked, Arogya, Arogya since 9am",
@@ -111,7 +111,10 @@ def test_the_week_shows_how_each_time_stands(
     for cell in cells:
         assertContains(response, cell, 1)
     assertContains(response, f'href="/appointments/{booked.pk}/"')
-    assertContains(response, 'href="/calendar/2026-11-24/#at-0945"')
+    assertContains(response, 'href="/leave/add/?date=2026-11-24&amp;from=09:45&amp;to=10:00"')
+    assertContains(response, f'href="/calendar/2026-11-24/why/?time=09:15&amp;place={place.pk}"', 1)
+    assertContains(response, 'href="/calendar/2026-11-23/why/?time=09:00"', 1)
+    assertContains(response, "Token", 4)
     assertContains(response, "1 booked, 2 free")
     assertContains(response, "2 booked, 4 free")
     assertContains(response, "?week=2026-11-16")
@@ -230,7 +233,7 @@ def test_the_pages_take_few_queries(
             doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + count * QUARTER
         )
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(8):
         page.get(WEEK)
     with django_assert_max_num_queries(10):
         page.get(TUESDAY)
@@ -307,3 +310,158 @@ def test_the_list_of_days_says_why_a_day_has_nothing_free(
     assert [day.summary for day in this_week][:2] == ["nothing open", "on leave"]
     assert [day.summary for day in last_week][:2] == ["nothing open", "past"]
     assert not any(day.is_open for day in [*this_week, *last_week])
+
+
+def test_times_in_a_row_are_one_line_of_the_day(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, end_time=time(11))
+    make_window(doctor, place, start_time=time(11, 30), end_time=time(12))
+    make_appointment(doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + 2 * QUARTER)
+    make_exception(doctor, starts_at=TUESDAY_AT_9 + 4 * QUARTER, ends_at=TUESDAY_AT_9 + 6 * QUARTER)
+
+    lines = page.get(TUESDAY).context["lines"]
+
+    assert [(line.hours, line.state, line.remarks) for line in lines if not line.appointments] == [
+        ("9am to 9:30am", "free", ("2 times of 15 minutes",)),
+        ("9:45am to 10am", "free", ()),
+        ("10am to 10:30am", "on leave", ("2 times of 15 minutes",)),
+        ("10:30am to 11am", "free", ("2 times of 15 minutes",)),
+        ("11:30am to noon", "free", ("2 times of 15 minutes",)),
+    ]
+    assert [bool(line.leave) for line in lines] == [True, False, True, False, True, True]
+    assert [bool(line.why) for line in lines] == [False, False, False, True, False, False]
+    assert lines[0].leave == "/leave/add/?date=2026-11-24&from=09:00&to=09:30"
+
+
+def test_several_patients_of_a_time_show_how_many_more_can_come(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, end_time=time(9, 45), capacity=3)
+    make_appointment(
+        doctor, make_provider(), place, capacity=3, lane=1, status=Appointment.Status.HELD
+    )
+
+    first, rest = page.get(TUESDAY).context["lines"]
+
+    assert (first.state, first.remarks) == (
+        "free",
+        ("2 of 3 places free", "1 place held until 9:05am"),
+    )
+    assert rest.remarks == ("2 times of 15 minutes", "6 of 6 places free")
+
+
+def test_extra_hours_are_marked_and_lead_to_themselves(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    elsewhere = make_location(doctor, name="Elsewhere")
+    make_window(doctor, elsewhere, end_time=time(9, 15))
+    extra = make_exception(
+        doctor,
+        kind="EXTRA",
+        location=place,
+        starts_at=TUESDAY_AT_9 + 4 * QUARTER,
+        ends_at=TUESDAY_AT_9 + 6 * QUARTER,
+    )
+    make_appointment(doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + 5 * QUARTER)
+
+    day, week = page.get(TUESDAY), page.get(WEEK)
+
+    assert [(line.state.split(",")[0], line.remarks) for line in day.context["lines"]] == [
+        ("free", ()),
+        ("free", ()),
+        ("booked", ("Extra hours",)),
+    ]
+    assertContains(day, "Free, extra hours", 1)
+    assertContains(week, "Tuesday 24 November, 10am: free, extra hours", 1)
+    assertContains(week, 'class="open extra"', 1)
+    for page_shown in (day, week):
+        assertContains(page_shown, f"/leave/{extra.pk}/")
+        assertContains(page_shown, "Extra hours: Tuesday 24 November, 10am to 10:30am")
+
+
+def test_leave_is_listed_with_the_days_it_lasts_over(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    leave = make_exception(
+        doctor,
+        location=place,
+        starts_at=TUESDAY_AT_9 + timedelta(days=-2),
+        ends_at=TUESDAY_AT_9 + timedelta(days=1),
+        reason="Wedding of a cousin",
+    )
+    over = make_exception(
+        doctor,
+        starts_at=TUESDAY_AT_9 - timedelta(hours=12),
+        ends_at=TUESDAY_AT_9 - timedelta(hours=9),
+    )
+
+    answer = page.get(TUESDAY)
+
+    assertContains(answer, f"/leave/{leave.pk}/")
+    assertNotContains(answer, f"/leave/{over.pk}/")
+    assertNotContains(answer, "Wedding")
+    assertContains(answer, "/leave/add/?date=2026-11-24")
+    assertContains(answer, "/leave/extra/?date=2026-11-24")
+
+
+def test_who_comes_in_spite_of_leave_or_a_closed_place_is_marked(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place, end_time=time(9, 15))
+    make_appointment(doctor, make_provider(), place)
+    leave = make_exception(doctor)
+
+    assertContains(page.get(TUESDAY), "You are on leave then")
+    leave.delete()
+    DoctorLocation.objects.update(is_active=False)
+    answer = page.get(TUESDAY)
+    assertContains(answer, "Place not in use now")
+    assertContains(answer, "Why?")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"lead_time_minutes": 48 * 60}, "too soon to book"),
+        ({"most_per_day": 1}, "day full"),
+    ],
+)
+def test_booking_rules_are_told(
+    page: Client, doctor: Doctor, place: DoctorLocation, rules: dict[str, int], said: str
+) -> None:
+    make_window(doctor, place)
+    make_appointment(doctor, make_provider(), place)
+    BookingRules.objects.create(doctor=doctor, **rules)
+
+    assertContains(page.get(WEEK), f"Tuesday 24 November, 9:15am: {said}", 1)
+    assertContains(page.get(TUESDAY), said.capitalize())
+
+
+def test_who_keeps_no_hours_gets_no_way_to_them(
+    client: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place)
+    make_exception(doctor)
+    receptionist = make_user(doctor=doctor, role=User.Role.DELEGATE)
+    assign_perm("manage_appointments", receptionist, doctor)
+    client.force_login(receptionist)
+
+    for address in (WEEK, TUESDAY, "/calendar/2026-11-25/", "/calendar/?week=2026-01-05"):
+        answer = client.get(address)
+        assertNotContains(answer, 'href="/leave/')
+        assertNotContains(answer, 'class="btn" href="/hours/')
+    assertContains(client.get(WEEK), 'href="/calendar/2026-11-24/#at-1000"')
+
+
+def test_the_table_waits_below_the_days_and_can_be_skipped(
+    page: Client, doctor: Doctor, place: DoctorLocation
+) -> None:
+    make_window(doctor, place)
+
+    html = page.get(WEEK).text
+
+    assert html.index('id="days-title"') < html.index('id="all-week"') < html.index("<table")
+    assert 'href="#all-week"' in html
+    assert 'href="#after-grid"' in html
+    assert 'aria-current="date"' in html
