@@ -2,7 +2,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from scheduling.views import appointments, calendar, hours, withdrawal
+from scheduling.views import appointments, calendar, hours, moving, why, withdrawal
 
 
 class DateConverter:
@@ -24,11 +24,27 @@ urlpatterns = [
     path("hours/", hours.hours, name="hours"),
     path("calendar/", calendar.week, name="week"),
     path("calendar/<date:day>/", calendar.day, name="day"),
+    path("calendar/<date:day>/why/", why.why, name="why"),
     path("appointments/<uuid:appointment_id>/", appointments.appointment, name="appointment"),
     path(
         "appointments/<uuid:appointment_id>/cancel/",
         appointments.appointment_cancel,
         name="appointment_cancel",
+    ),
+    path(
+        "appointments/<uuid:appointment_id>/move/",
+        moving.appointment_move,
+        name="appointment_move",
+    ),
+    path(
+        "appointments/<uuid:appointment_id>/mark/",
+        appointments.appointment_mark,
+        name="appointment_mark",
+    ),
+    path(
+        "appointments/<uuid:appointment_id>/undo/",
+        appointments.appointment_undo,
+        name="appointment_undo",
     ),
     path("insurers/<slug:slug>/withdraw/", withdrawal.withdraw, name="withdraw"),
 ]

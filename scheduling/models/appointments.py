@@ -186,6 +186,25 @@ class Appointment(Timestamped):
         """Tell whether it can still be cancelled at `at`: it is booked and has not begun."""
         return self.status in self.CANCELLABLE and at < self.appointment_time
 
+    def is_movable_at(self, at: datetime) -> bool:
+        """Tell whether it can still be given another time at `at`."""
+        return self.status == self.Status.BOOKED and at < self.appointment_time
+
+    def marks_at(self, at: datetime) -> list[AppointmentStatus]:
+        """Give the marks that fit: arrived from its day on, the others once it has begun.
+
+        Needs `location` at hand.
+        """
+        is_its_day = at.astimezone(self.local_time.tzinfo).date() >= self.local_date
+        has_begun = self.appointment_time <= at
+        is_booked = self.status == self.Status.BOOKED
+        fits = {
+            self.Status.ARRIVED: is_booked and is_its_day,
+            self.Status.COMPLETED: has_begun and (is_booked or self.status == self.Status.ARRIVED),
+            self.Status.NO_SHOW: has_begun and is_booked,
+        }
+        return [mark for mark, is_fit in fits.items() if is_fit]
+
     def can_be_undone_at(self, at: datetime) -> bool:
         """Tell whether the last change of its status, by somebody at the doctor's, is fresh."""
         return self.previous_status != "" and at < self.status_at + self.UNDO_WITHIN

@@ -1,52 +1,48 @@
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from registry import ledger
+from registry.actions import Refused
 from registry.http import SignedInRequest, doctor_of
-from registry.models import AuditLog, User
+from registry.models import User
 from scheduling import actions, wording
 from scheduling.forms import CancelForm
 from scheduling.models import Appointment
+from scheduling.views.history import steps_of
 
-_ACTIONS = {"appointment.booked": "Booked", "appointment.cancelled": "Cancelled"}
+Status = Appointment.Status
+_MINUTE = timedelta(minutes=1)
 _TAGS = {
-    Appointment.Status.CANCELLED: "tag-bad",
-    Appointment.Status.NO_SHOW: "tag-warn",
-    Appointment.Status.COMPLETED: "tag-ok",
-    Appointment.Status.BOOKED: "tag-ok",
-    Appointment.Status.ARRIVED: "tag-ok",
+    Status.CANCELLED: "tag-bad",
+    Status.NO_SHOW: "tag-warn",
+    Status.COMPLETED: "tag-ok",
+    Status.BOOKED: "tag-ok",
+    Status.ARRIVED: "tag-ok",
 }
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of an appointment's history."""
-
-    what: str
-    who: str
-    at: datetime
-    when: str
+_MARKS = {
+    Status.ARRIVED: actions.mark_arrived,
+    Status.COMPLETED: actions.mark_completed,
+    Status.NO_SHOW: actions.mark_no_show,
+}
 
 
 @require_safe
 def appointment(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
-    mine = _mine(request, appointment_id)
-    log = AuditLog.objects.filter(
-        entity_type=ledger.entity_type(mine), entity_id=mine.pk
-    ).select_related("performed_by", "performed_by_provider")
+    mine, at = own_appointment(request, appointment_id), now()
     context = {
-        **_shown(mine),
-        "can_be_cancelled": mine.is_cancellable_at(now()),
-        "tag": _TAGS[Appointment.Status(mine.status)],
-        "history": [_step(entry, request.user, mine) for entry in log],
+        **shown(mine),
+        "marks": mine.marks_at(at),
+        "can_be_moved": mine.is_movable_at(at),
+        "can_be_cancelled": mine.is_cancellable_at(at),
+        "minutes_to_undo": _minutes_to_undo(mine, at),
+        "tag": _TAGS[Status(mine.status)],
+        "history": steps_of(mine, request.user),
         # An opaque name for a patient is for the doctor's eyes, not for the reception's.
         "patient_reference": (
             mine.patient_reference if request.user.role == User.Role.DOCTOR else None
@@ -55,9 +51,45 @@ def appointment(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
     return render(request, "scheduling/appointment.html", context)
 
 
+@require_POST
+def appointment_mark(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
+    mine, asked = own_appointment(request, appointment_id), request.POST.get("status", "")
+    if asked not in _MARKS:
+        raise BadRequest("No such mark.")
+    status = Status(asked)
+    try:
+        _MARKS[status](appointment=mine, by=request.user, at=now())
+    except actions.NotMarkable as refusal:
+        messages.warning(request, str(refusal))
+    else:
+        messages.success(
+            request, f"Marked: {status.label.lower()}. {mine.insurance_provider} is told."
+        )
+    return redirect("scheduling:appointment", mine.pk)
+
+
+@require_POST
+def appointment_undo(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
+    mine = own_appointment(request, appointment_id)
+    try:
+        standing = actions.undo(appointment=mine, by=request.user, at=now())
+    except actions.SlotTaken:
+        messages.warning(
+            request, "Somebody else has this time now, so the appointment stays cancelled."
+        )
+    except Refused as refusal:
+        messages.warning(request, str(refusal))
+    else:
+        label = Status(standing.status).label.lower()
+        messages.success(
+            request, f"Undone: it is {label} again. {mine.insurance_provider} is told."
+        )
+    return redirect("scheduling:appointment", mine.pk)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def appointment_cancel(request: SignedInRequest, appointment_id: UUID) -> HttpResponse:
-    mine = _mine(request, appointment_id)
+    mine = own_appointment(request, appointment_id)
     at = now()
     form = CancelForm(request.POST if request.method == "POST" else None)
     try:
@@ -65,27 +97,36 @@ def appointment_cancel(request: SignedInRequest, appointment_id: UUID) -> HttpRe
             raise actions.NotCancellable(mine)
         if form.is_valid():
             actions.cancel(appointment=mine, **form.cleaned_data, by=request.user, at=at)
+            minutes = Appointment.UNDO_WITHIN // _MINUTE
             messages.success(
-                request, f"Cancelled. {mine.insurance_provider.name} is told within seconds."
+                request,
+                f"Cancelled. {mine.insurance_provider.name} is told within seconds. "
+                f"You can undo this for {minutes} minutes.",
             )
             return redirect("scheduling:appointment", mine.pk)
     except actions.NotCancellable as refusal:
         messages.info(request, str(refusal))
         return redirect("scheduling:appointment", mine.pk)
-    context = {**_shown(mine), "form": form}
+    context = {**shown(mine), "form": form}
     status = 422 if form.is_bound else 200
     return render(request, "scheduling/appointment_cancel.html", context, status=status)
 
 
-def _mine(request: SignedInRequest, appointment_id: UUID) -> Appointment:
+def own_appointment(request: SignedInRequest, appointment_id: UUID) -> Appointment:
+    """Give an appointment of the doctor whom the signed-in person works for.
+
+    Raises:
+        Http404: there is none, or it is not theirs, or it is only a hold.
+    """
     doctor = doctor_of(request, "manage_appointments")
     rows = Appointment.objects.booked().filter(doctor=doctor)
     return get_object_or_404(
-        rows.select_related("location", "insurance_provider"), pk=appointment_id
+        rows.select_related("doctor", "location", "insurance_provider"), pk=appointment_id
     )
 
 
-def _shown(appointment: Appointment) -> dict[str, object]:
+def shown(appointment: Appointment) -> dict[str, object]:
+    """Give what every page about an appointment shows."""
     starts_at = appointment.local_time
     ends_at = appointment.ends_at.astimezone(starts_at.tzinfo)
     return {
@@ -97,13 +138,8 @@ def _shown(appointment: Appointment) -> dict[str, object]:
     }
 
 
-def _step(entry: AuditLog, user: User, appointment: Appointment) -> Step:
-    at = entry.timestamp.astimezone(ZoneInfo(appointment.location.timezone))
-    return Step(
-        what=_ACTIONS.get(entry.action, entry.action),
-        who="you"
-        if entry.performed_by == user
-        else str(entry.performed_by or entry.performed_by_provider or "DocPort"),
-        at=at,
-        when=f"{wording.full_date(at.date())} at {wording.clock(at)}",
-    )
+def _minutes_to_undo(appointment: Appointment, at: datetime) -> int:
+    """Give how long its last change can still be undone, begun minutes counted; 0 is not at all."""
+    if not appointment.can_be_undone_at(at):
+        return 0
+    return -((at - appointment.status_at - Appointment.UNDO_WITHIN) // _MINUTE)
