@@ -29,6 +29,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "extend_open_days": {
+        "task": "scheduling.tasks.extend_open_days",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "forget_answers": {
         "task": "integrations.tasks.forget_answers",
         "schedule": 3600.0,

@@ -4,8 +4,21 @@
 its dates in line in its own transaction. A head for each doctor tells which dates are kept.
 """
 
-from scheduling.openings.keeping import build, refresh, refresh_all
+from scheduling.openings.keeping import BATCH, build, extend, refresh, refresh_all
+from scheduling.openings.proof import Difference, differences
 from scheduling.openings.search import earliest
 from scheduling.openings.wanted import Found, Near, Wanted
 
-__all__ = ["Found", "Near", "Wanted", "build", "earliest", "refresh", "refresh_all"]
+__all__ = [
+    "BATCH",
+    "Difference",
+    "Found",
+    "Near",
+    "Wanted",
+    "build",
+    "differences",
+    "earliest",
+    "extend",
+    "refresh",
+    "refresh_all",
+]

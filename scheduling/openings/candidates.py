@@ -32,9 +32,10 @@ _FIRST_WALK = 2_000
 
 
 class Candidate(NamedTuple):
-    """An open day: before `could_begin_at` no slot of it that is wanted can be booked.
+    """An open day: slots of it that can be booked begin in `[could_begin_at, horizon)`.
 
-    Candidates come in the order of `turn`, which knows no lead time and is never later.
+    Candidates come in the order of `turn`, which knows no lead time and is never later. When the
+    day is over before the lead time, `could_begin_at` is null.
     """
 
     turn: datetime
@@ -43,7 +44,8 @@ class Candidate(NamedTuple):
     mode: str
     local_date: date
     last_free_at: datetime
-    could_begin_at: datetime
+    could_begin_at: datetime | None
+    horizon: datetime
     distance_km: float | None
 
     @property
@@ -58,7 +60,7 @@ _NEXT_START = """
         + nullif(position(B'1' IN substring(o.starts FROM {skipped} + 1)), 0))
 """
 _SKIPPED = """
-    greatest(0, ceil((date_part('epoch', {since}::timestamptz)
+    greatest(0, ceil((date_part('epoch', ({since})::timestamptz)
         - date_part('epoch', o.first_free_at)) / (60 * o.step_minutes)))::int
 """
 _BEGUN = """
@@ -94,36 +96,35 @@ _BY_DOCTOR = """
 """
 _SEEN = """
     SELECT o.turn, o.doctor_id, o.location_id, o.mode, o.local_date, o.last_free_at,
-        could.begin_at, seen.distance_km
+        CASE WHEN o.turn < {soonest} THEN {next_start} ELSE o.turn END
+            AS could_begin_at,
+        %(at)s + coalesce(rules.horizon_days, %(horizon)s) * interval '1 day',
+        place.distance_km
 """
-# OFFSET keeps these subqueries what they are: one look each, for the row whose turn it is.
-_SEEN_BY = (
-    """
+_SOONEST = "%(at)s + coalesce(rules.lead_time_minutes, 0) * interval '1 minute'"
+# OFFSET keeps these subqueries what they are, one look each for a row whose turn it is; and there
+# are fewer ways to join them all to think through than to walk.
+_SEEN_BY = """
     CROSS JOIN LATERAL (
-        SELECT
-            greatest(%(since)s, %(at)s + coalesce(r.lead_time_minutes, 0) * interval '1 minute')
-                AS since,
-            least(%(until)s, %(at)s + coalesce(r.horizon_days, %(horizon)s) * interval '1 day')
-                AS until,
-            {distance} AS distance_km
-        FROM doctor_locations AS l
-        JOIN doctors AS d ON d.id = l.doctor_id
-        JOIN doctor_insurance_consent AS c ON c.doctor_id = l.doctor_id
+        SELECT FROM doctor_insurance_consent AS c
+        JOIN doctors AS d ON d.id = c.doctor_id
         JOIN insurance_providers AS p ON p.id = c.insurance_provider_id
-        LEFT JOIN booking_rules AS r ON r.doctor_id = l.doctor_id
-        WHERE l.id = o.location_id AND l.is_active AND c.insurance_provider_id = %(provider)s
-            AND c.data_classes @> %(shared)s::varchar[] AND """
-    + SHOWS
-    + """
+        WHERE c.doctor_id = o.doctor_id AND c.insurance_provider_id = %(provider)s
+            AND c.data_classes @> %(shared)s::varchar[] AND {shows}
         OFFSET 0
     ) AS seen
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN o.turn >= seen.since THEN o.turn ELSE {next_start} END AS begin_at
+        SELECT {distance} AS distance_km
+        FROM doctor_locations AS l WHERE l.id = o.location_id AND l.is_active
         OFFSET 0
-    ) AS could
-    WHERE could.begin_at < seen.until {near_enough}
+    ) AS place
+    LEFT JOIN LATERAL (
+        SELECT lead_time_minutes, horizon_days
+        FROM booking_rules AS r WHERE r.doctor_id = o.doctor_id
+        OFFSET 0
+    ) AS rules ON true
+    {near_enough}
 """
-)
 # By the haversine formula, on a globe of the earth's mean radius.
 _DISTANCE = """
     2 * 6371.0 * asin(least(1, sqrt(
@@ -132,14 +133,18 @@ _DISTANCE = """
         * sind((l.longitude::float8 - %(longitude)s) / 2) ^ 2
     )))
 """
-_DOCTORS_NEAR = """
+# Null when they are not few.
+_FEW_DOCTORS = """
+    SELECT CASE WHEN count(*) <= %(few)s THEN array_agg(DISTINCT doctor_id) END
+    FROM ({doctors} LIMIT %(few)s + 1) AS few
+"""
+_NEAR = """
     SELECT doctor_id FROM doctor_locations
     WHERE latitude BETWEEN %(south)s AND %(north)s AND longitude BETWEEN %(west)s AND %(east)s
-    LIMIT %(few)s + 1
 """
-_DOCTORS_CONSENTING = """
+_CONSENTING = """
     SELECT doctor_id FROM doctor_insurance_consent
-    WHERE insurance_provider_id = %(provider)s AND consent_status = 'ACTIVE' LIMIT %(few)s + 1
+    WHERE insurance_provider_id = %(provider)s AND consent_status = 'ACTIVE'
 """
 
 
@@ -168,7 +173,7 @@ class Candidates:
             **_box(wanted.near),
         }
         self._walk: int | None = _FIRST_WALK
-        self._doctors = self._few(_DOCTORS_NEAR) if wanted.near else None
+        self._doctors = self._few(_NEAR) if wanted.near else None
 
     def first(self, size: int, *, without: Sequence[UUID]) -> list[Candidate]:
         """Give the first few by their turn; fewer than `size` are all there are.
@@ -178,15 +183,19 @@ class Candidates:
         """
         found = self._read(size, without)
         if len(found) < size and self._doctors is None and self._walk:
-            self._walk, self._doctors = None, self._few(_DOCTORS_CONSENTING)
+            self._doctors = self._few(_CONSENTING)
+            self._walk = None
             found = self._read(size, without)
+        # Whoever found so many on a first walk will find the others on a longer one.
+        self._walk = None
         return found
 
-    def _few(self, query: str) -> list[UUID] | None:
+    def _few(self, doctors: str) -> list[UUID] | None:
+        """Give the doctors if they are few."""
         with connection.cursor() as cursor:
-            cursor.execute(query, self._values)
-            doctors = [doctor_id for (doctor_id,) in cursor]
-        return list(set(doctors)) if len(doctors) <= _FEW else None
+            cursor.execute(_FEW_DOCTORS.format(doctors=doctors), self._values)
+            row: tuple[list[UUID] | None] = cursor.fetchone()
+        return row[0]
 
     def _read(self, size: int, without: Sequence[UUID]) -> list[Candidate]:
         now = {
@@ -197,19 +206,18 @@ class Candidates:
         }
         with connection.cursor() as cursor:
             cursor.execute(self._statement(), self._values | now)
-            return [Candidate(*row) for row in cursor]
+            return [Candidate(*row) for row in cursor.fetchall()]
 
     def _statement(self) -> str:
         near = self._wanted.near is not None
-        since = _SKIPPED.format(since="%(since)s")
         parts = {
             "which": self._which(),
-            "next_start": _NEXT_START.format(skipped=since),
-            "seen": _SEEN,
+            "next_start": _next_start("%(since)s"),
+            "seen": _SEEN.format(soonest=_SOONEST, next_start=_next_start(_SOONEST)),
             "seen_by": _SEEN_BY.format(
+                shows=SHOWS,
                 distance=_DISTANCE if near else "NULL::float8",
-                near_enough="AND seen.distance_km <= %(distance_km)s" if near else "",
-                next_start=_NEXT_START.format(skipped=_SKIPPED.format(since="seen.since")),
+                near_enough="WHERE place.distance_km <= %(distance_km)s" if near else "",
             ),
         }
         if self._doctors is not None:
@@ -229,6 +237,10 @@ class Candidates:
         if wanted.mode:
             conditions.append("o.mode = %(mode)s")
         return " AND ".join(conditions)
+
+
+def _next_start(since: str) -> str:
+    return _NEXT_START.format(skipped=_SKIPPED.format(since=since))
 
 
 def _box(near: Near | None) -> dict[str, float]:

@@ -8,15 +8,16 @@ from scheduling import slots
 from scheduling.openings.rows import Dates, bring_in_line
 
 _DAY = timedelta(days=1)
-# A day more to each side than a local date can differ from UTC's, and days for the task that
-# covers the days to come to be late.
+# Days are added when fewer than these are left after the horizon: the local date of its end may
+# be a day off UTC's, and whoever adds them may be a day late.
+_SPARE = timedelta(days=2)
 _AHEAD = timedelta(days=7)
 _EVERYTHING = (date.min, date.max)
+# Its doctors are locked meanwhile: for a tenth of a second.
+BATCH = 50
 
 _HEAD = "SELECT covers_from, covers_to FROM open_day_heads WHERE doctor_id = %s FOR UPDATE"
-_KEEP_OUT_CHANGES = """
-    SELECT id FROM doctors WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-"""
+_KEEP_OUT_CHANGES = "SELECT id FROM doctors WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _COVER = """
     INSERT INTO open_day_heads AS head (doctor_id, covers_from, covers_to)
     SELECT d.id, %(first)s, %(last)s::date + coalesce(r.horizon_days, %(horizon)s)
@@ -25,6 +26,20 @@ _COVER = """
     ON CONFLICT (doctor_id)
         DO UPDATE SET covers_from = excluded.covers_from, covers_to = excluded.covers_to
     RETURNING doctor_id, covers_from, covers_to
+"""
+_OVERDUE = """
+    SELECT d.id FROM doctors AS d
+    LEFT JOIN open_day_heads AS head ON head.doctor_id = d.id
+    LEFT JOIN booking_rules AS r ON r.doctor_id = d.id
+    WHERE head.covers_to < %(last)s::date + coalesce(r.horizon_days, %(horizon)s)
+        OR head.doctor_id IS NULL AND (
+            EXISTS (SELECT FROM doctor_availability AS a WHERE a.doctor_id = d.id)
+            OR EXISTS (
+                SELECT FROM availability_exceptions AS e
+                WHERE e.doctor_id = d.id AND e.kind = 'EXTRA'
+            )
+        )
+    LIMIT %(limit)s
 """
 
 
@@ -60,31 +75,55 @@ def refresh_all(*, doctor_id: UUID, at: datetime) -> None:
 
 
 @transaction.atomic
-def build(*, doctor_ids: Sequence[UUID], at: datetime) -> int:
-    """Make the open days of these doctors anew, of those whom nobody is changing; tell how many.
+def build(*, doctor_ids: Sequence[UUID], at: datetime, wait: bool = True) -> int:
+    """Make the open days of these doctors anew; tell of how many.
 
     Args:
         at: aware instant; the days kept are those around it, up to each doctor's horizon.
+        wait: for who is changing a doctor just now; else that doctor is left as is.
     """
     with connection.cursor() as cursor:
-        # Bookings hold the doctor's row too: none is under way that we would not see.
-        cursor.execute(_KEEP_OUT_CHANGES, [list(doctor_ids)])
-        quiet = [doctor_id for (doctor_id,) in cursor.fetchall()]
+        # Who books holds the doctor's row too: no booking is under way that we would not see.
+        skip = "" if wait else " SKIP LOCKED"
+        cursor.execute(f"{_KEEP_OUT_CHANGES}{skip}", [list(doctor_ids)])
+        quiet = [doctor_id for (doctor_id,) in cursor]
     _make(quiet, at)
     return len(quiet)
 
 
-def _make(doctor_ids: list[UUID], at: datetime) -> None:
-    today = at.astimezone(UTC).date()
+def extend(*, at: datetime, most: int) -> int:
+    """Cover the days to come of doctors whose days end too soon or are not kept; tell of how many.
+
+    Args:
+        at: aware instant that counts as now.
+        most: how many doctors at most.
+    """
+    values = {
+        "last": _today(at) + _SPARE,
+        "horizon": slots.Rules().horizon.days,
+        "limit": most,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _COVER,
-            {
-                "doctor_ids": doctor_ids,
-                "first": today - _DAY,
-                "last": today + _AHEAD,
-                "horizon": slots.Rules().horizon.days,
-            },
-        )
+        cursor.execute(_OVERDUE, values)
+        overdue = [doctor_id for (doctor_id,) in cursor]
+    return sum(
+        build(doctor_ids=overdue[begin : begin + BATCH], at=at, wait=False)
+        for begin in range(0, len(overdue), BATCH)
+    )
+
+
+def _make(doctor_ids: list[UUID], at: datetime) -> None:
+    values = {
+        "doctor_ids": doctor_ids,
+        "first": _today(at) - _DAY,
+        "last": _today(at) + _AHEAD,
+        "horizon": slots.Rules().horizon.days,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_COVER, values)
         covered: dict[UUID, Dates] = {head: (first, last) for head, first, last in cursor}
     bring_in_line(covered, within=dict.fromkeys(covered, _EVERYTHING))
+
+
+def _today(at: datetime) -> date:
+    return at.astimezone(UTC).date()

@@ -1,5 +1,6 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -11,16 +12,30 @@ Dates = tuple[date, date]
 
 # By then every hold has run out. A hold lasts minutes: a search asks for it, no row knows of it.
 _AFTER_ALL_HOLDS = datetime(2999, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+# No zone is 15 hours off UTC.
+_FARTHEST_ZONE = timedelta(hours=15)
 
+_LABELS = """
+    SELECT l.id, d.specialization, upper(l.city)
+    FROM doctors AS d JOIN doctor_locations AS l ON l.doctor_id = d.id WHERE d.id = ANY(%s)
+"""
+_KEPT = """
+    SELECT
+        doctor_id, location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes,
+        starts::text, specialization, city
+    FROM open_days WHERE doctor_id = ANY(%s)
+"""
+# Rows that say what they should are not written: an index need not learn of them again.
 _PUT = """
     WITH wanted AS (
         SELECT
             l.doctor_id, n.local_date, l.id AS location_id, n.mode, n.first_free_at,
-            n.last_free_at, n.free, n.step_minutes, n.starts::varbit AS starts, d.specialization,
+            n.last_free_at, n.free, n.step_minutes, n.starts, d.specialization,
             upper(l.city) AS city
         FROM unnest(
             %(places)s::uuid[], %(modes)s::text[], %(dates)s::date[], %(firsts)s::timestamptz[],
-            %(lasts)s::timestamptz[], %(free)s::int[], %(steps)s::smallint[], %(starts)s::text[]
+            %(lasts)s::timestamptz[], %(free)s::int[], %(steps)s::smallint[], %(starts)s::varbit[]
         ) AS n (
             location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes, starts
         )
@@ -58,28 +73,62 @@ _PUT = """
 """
 
 
+class Day(NamedTuple):
+    """An open day of a doctor, with what the index says of doctor and place."""
+
+    doctor_id: UUID
+    open: OpenDay
+    specialization: str
+    city: str
+
+    @property
+    def key(self) -> tuple[UUID, date, UUID, str]:
+        """Give what no two rows have."""
+        return self.doctor_id, self.open.local_date, self.open.location_id, self.open.mode
+
+
 def computed(dates: Mapping[UUID, Dates]) -> dict[UUID, list[OpenDay]]:
     """Compute what the open days of some doctors should say, each from its first to last date."""
     if not dates:
         return {}
     schedules = diary.load_many(
         doctor_ids=list(dates),
-        starts_at=_midnight(min(first for first, _ in dates.values())) - timedelta(hours=15),
-        ends_at=_midnight(max(last for _, last in dates.values())) + timedelta(hours=39),
+        starts_at=_midnight(min(first for first, _ in dates.values())) - _FARTHEST_ZONE,
+        ends_at=_midnight(max(last for _, last in dates.values())) + _DAY + _FARTHEST_ZONE,
         at=_AFTER_ALL_HOLDS,
     )
     return {
         doctor_id: [
             day
-            for begin in range(0, (last - first).days + 1, slots.MAX_DATES)
-            for day in slots.open_days(
-                schedules[doctor_id],
-                first=first + timedelta(days=begin),
-                last=min(last, first + timedelta(days=begin + slots.MAX_DATES - 1)),
+            for first, last in _pieces(*dates[doctor_id])
+            for day in slots.open_days(schedule, first=first, last=last)
+        ]
+        for doctor_id, schedule in schedules.items()
+    }
+
+
+def right(dates: Mapping[UUID, Dates]) -> list[Day]:
+    """Compute the open days that should be kept of some doctors."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LABELS, [list(dates)])
+        labels = {place: (specialization, city) for place, specialization, city in cursor}
+    return [
+        Day(doctor_id, day, *labels[day.location_id])
+        for doctor_id, days in computed(dates).items()
+        for day in days
+    ]
+
+
+def kept(doctor_ids: Sequence[UUID]) -> list[Day]:
+    """Read all open days of some doctors."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEPT, [list(doctor_ids)])
+        return [
+            Day(doctor_id, OpenDay(*row, int(starts[::-1], 2)), *labels)
+            for doctor_id, *row, starts, labels in (
+                (*values[:-2], values[-2:]) for values in cursor
             )
         ]
-        for doctor_id, (first, last) in dates.items()
-    }
 
 
 def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) -> None:
@@ -92,19 +141,32 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
         cursor.execute(
             _PUT,
             {
-                "places": [day.location_id for day in days],
-                "modes": [day.mode for day in days],
-                "dates": [day.local_date for day in days],
-                "firsts": [day.first_free_at for day in days],
-                "lasts": [day.last_free_at for day in days],
-                "free": [day.free for day in days],
-                "steps": [day.step_minutes for day in days],
-                "starts": [f"{day.starts:b}"[::-1] for day in days],
+                "places": _array(day.location_id for day in days),
+                "modes": _array(day.mode for day in days),
+                "dates": _array(day.local_date for day in days),
+                "firsts": _array(day.first_free_at for day in days),
+                "lasts": _array(day.last_free_at for day in days),
+                "free": _array(day.free for day in days),
+                "steps": _array(day.step_minutes for day in days),
+                "starts": _array(f"{day.starts:b}"[::-1] for day in days),
                 "doctors": list(within),
                 "froms": [first for first, _ in within.values()],
                 "tos": [last for _, last in within.values()],
             },
         )
+
+
+def _array(values: Iterable[object]) -> str:
+    """Write an array as PostgreSQL reads it; the driver takes as long as all else together."""
+    return "{" + ",".join([f'"{value}"' for value in values]) + "}"
+
+
+def _pieces(first: date, last: date) -> Iterator[Dates]:
+    """Cut dates into periods that are computed at once."""
+    most = slots.MAX_DATES * _DAY
+    while first <= last:
+        yield first, min(last, first + most - _DAY)
+        first += most
 
 
 def _midnight(day: date) -> datetime:

@@ -54,20 +54,22 @@ class _Search:
 
     def _look_through(self, page: list[Candidate]) -> None:
         """Look at the open days of a page, until none of them can change the result."""
-        left = sorted(page, key=lambda one: (one.could_begin_at, one.doctor_id))
-        while left := [one for one in left if self._is_worth_a_look(one)]:
-            if self._is_settled(left[0].could_begin_at, left[0].doctor_id):
+        left = sorted(
+            (one.could_begin_at, one.doctor_id, one)
+            for one in page
+            if one.could_begin_at and one.could_begin_at < min(one.horizon, self._wanted.ends_at)
+        )
+        while left := [one for one in left if self._is_worth_a_look(*one)]:
+            if self._is_settled(*left[0][:2]):
                 return
             # One day of each doctor at once: it may well have all that is wanted of the doctor.
-            batch: dict[UUID, Candidate] = {}
-            for one in left:
-                batch.setdefault(one.doctor_id, one)
+            batch: dict[UUID, tuple[datetime, Candidate]] = {}
+            for begin_at, doctor_id, one in left:
+                batch.setdefault(doctor_id, (begin_at, one))
             self._look_at(list(batch.values())[: self._limit])
 
-    def _is_worth_a_look(self, one: Candidate) -> bool:
-        return one.day not in self._looked_at and not self._has_all_of(
-            one.doctor_id, one.could_begin_at
-        )
+    def _is_worth_a_look(self, begin_at: datetime, doctor_id: UUID, one: Candidate) -> bool:
+        return one.day not in self._looked_at and not self._has_all_of(doctor_id, begin_at)
 
     def _has_all_of(self, doctor_id: UUID, before: datetime) -> bool:
         """Tell whether as many slots as are wanted of a doctor start no later than an instant."""
@@ -81,18 +83,19 @@ class _Search:
             return False
         return _place_in_time(self._result[-1]) <= (starts_at, doctor_id)
 
-    def _look_at(self, batch: list[Candidate]) -> None:
+    def _look_at(self, batch: list[tuple[datetime, Candidate]]) -> None:
+        """Compute the free slots of some days, each from when it could begin."""
         schedules = diary.load_many(
-            doctor_ids=[one.doctor_id for one in batch],
-            starts_at=min(one.could_begin_at for one in batch),
-            ends_at=max(one.last_free_at for one in batch) + _INSTANT,
+            doctor_ids=[one.doctor_id for _, one in batch],
+            starts_at=min(begin_at for begin_at, _ in batch),
+            ends_at=max(one.last_free_at for _, one in batch) + _INSTANT,
             at=self._at,
         )
-        for one in batch:
+        for begin_at, one in batch:
             self._looked_at.add(one.day)
             free = slots.free_slots(
                 schedules[one.doctor_id],
-                starts_at=one.could_begin_at,
+                starts_at=begin_at,
                 ends_at=min(one.last_free_at + _INSTANT, self._wanted.ends_at),
                 at=self._at,
             )
