@@ -29,8 +29,7 @@ _LONGEST_DAY = timedelta(hours=25)
 
 # Each list asks its table by doctor and time, for which there are indexes. A hold that has run
 # out takes no place; nor does the appointment that is to be moved.
-_SCHEDULES = """
-    SELECT
+_SCHEDULES = """SELECT
         doctor.id,
         doctor.timezone,
         rules.lead_time_minutes,
