@@ -2,8 +2,9 @@
 
 Everything runs on this machine: gunicorn, PostgreSQL, and wrk with 8 connections, on private
 servers in a temporary folder. Rates tell of the machine, shares of the code: compare the shares.
-In brackets stands what the floor takes. A bar that is missed is named in the last column; the exit
-code stays 0, for on a busy machine a figure is no test.
+Beside them stands what a request costs web process and database, in brackets for the floor, and
+the share by that, which other programs on the machine disturb less. A bar that is missed is named
+in the last column; the exit code stays 0, for on a busy machine a figure is no test.
 """
 
 import argparse

@@ -15,6 +15,10 @@ class Cost:
     web_ms: float
     database_ms: float
 
+    @property
+    def all_ms(self) -> float:
+        return self.web_ms + self.database_ms
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -26,6 +30,11 @@ class Measured:
     median_ms: float
     floor_cost: Cost
     cost: Cost
+
+    @property
+    def cpu_share(self) -> float:
+        """Give the floor's processor time as a share of the operation's; others disturb it less."""
+        return self.floor_cost.all_ms / self.cost.all_ms if self.cost.all_ms else 0
 
 
 class Meter:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
 
 _TITLES = (
-    "Operation", "Measured", "Of floor", "Median", "Web CPU", "Database CPU", "Must reach", "",
+    "Operation", "Measured", "Of floor", "By CPU", "Median",
+    "Web CPU", "Database CPU", "Must reach", "",
 )  # fmt: skip
 
 
@@ -15,6 +16,7 @@ class Row:
     operation: str
     measured: str
     of_floor: str = ""
+    by_cpu: str = ""
     median: str = ""
     web_cpu: str = ""
     database_cpu: str = ""
