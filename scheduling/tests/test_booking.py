@@ -1,16 +1,16 @@
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from registry.models import AuditLog, Doctor, DoctorLocation, InsuranceProvider, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider
-from scheduling import actions, slots
-from scheduling.models import Appointment, Availability, Mode
+from scheduling import actions, openings, slots
+from scheduling.models import Appointment, Availability, Mode, OpenDay
 from scheduling.slots import Reason
 from scheduling.tests.factories import (
     TUESDAY_AT_9,
@@ -296,3 +296,86 @@ def test_an_insurer_keeps_to_its_share_of_a_day(
 
 def test_times_with_any_offset_are_the_same_instant(book: Book) -> None:
     assert book(start=datetime(2026, 11, 24, 3, 30, tzinfo=UTC)).appointment_time == TUESDAY_AT_9
+
+
+@pytest.mark.parametrize(("given", "expected"), [([2], 3), ([2, 7], 8), ([7], 2)])
+def test_a_number_that_is_given_already_is_not_given_twice(
+    book: Book,
+    doctor: Doctor,
+    provider: InsuranceProvider,
+    place: DoctorLocation,
+    given: list[int],
+    expected: int,
+) -> None:
+    """Hours were edited under bookings: the numbers of their slots have shifted."""
+    for count, number in enumerate(given):
+        make_appointment(
+            doctor,
+            provider,
+            place,
+            appointment_time=TUESDAY_AT_9 + (4 + count) * QUARTER,
+            token_number=number,
+        )
+
+    assert book(start=TUESDAY_AT_9 + QUARTER).token_number == expected
+
+
+def test_numbers_of_another_day_or_place_and_cancelled_ones_can_be_given(
+    book: Book, doctor: Doctor, provider: InsuranceProvider, place: DoctorLocation
+) -> None:
+    make_appointment(
+        doctor, provider, place, appointment_time=TUESDAY_AT_9 + timedelta(7), token_number=1
+    )
+    make_appointment(doctor, provider, appointment_time=TUESDAY_AT_9 + QUARTER, token_number=1)
+    make_appointment(doctor, provider, place, status=Appointment.Status.CANCELLED, token_number=1)
+
+    assert book().token_number == 1
+
+
+def test_the_open_day_loses_the_place(book: Book, doctor: Doctor) -> None:
+    def free() -> dict[object, int]:
+        days = OpenDay.objects.filter(doctor=doctor)
+        return dict(days.values_list("local_date", "free"))
+
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    before = free()
+
+    booked = book()
+
+    assert free() == before | {booked.local_date: before[booked.local_date] - 1}
+
+
+def test_a_caller_that_goes_on_after_a_refusal_has_lost_nothing(book: Book) -> None:
+    with transaction.atomic():
+        with pytest.raises(actions.SlotRefused):
+            book(mode=Mode.TELE)
+        booked = book()
+
+    assert Appointment.objects.get() == booked
+
+
+def test_a_day_of_another_zone_is_the_places_own(
+    doctor: Doctor, provider: InsuranceProvider
+) -> None:
+    """Tuesday's first hour in Auckland is Monday's noon in UTC."""
+    place = make_location(doctor, timezone="Pacific/Auckland")
+    make_window(doctor, place, start_time=time(0), end_time=time(4))
+    provider.max_open_bookings_per_day = 1
+    provider.save()
+    midnight = datetime(2026, 11, 23, 11, tzinfo=UTC)
+    values: dict[str, Any] = {
+        "provider": provider,
+        "doctor": doctor,
+        "location": None,
+        "patient_reference": "member-9",
+        "mode": None,
+        "visit_type": "",
+        "at": NOW,
+    }
+
+    booked = actions.book(start=midnight, external_appointment_id="A-1", **values)
+
+    booked.refresh_from_db()
+    assert (booked.local_date, booked.token_number) == (date(2026, 11, 24), 1)
+    with pytest.raises(actions.TooManyBookings):
+        actions.book(start=midnight + 3 * QUARTER, external_appointment_id="A-2", **values)

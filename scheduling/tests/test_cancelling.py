@@ -6,6 +6,7 @@ from registry.models import AuditLog, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider, make_user
 from scheduling import actions
 from scheduling.models import Appointment
+from scheduling.tests.clinic import Clinic
 from scheduling.tests.factories import make_appointment
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,9 @@ def test_cancelling_frees_the_time_and_tells_the_insurer(status: str) -> None:
         Reason.DOCTOR_LEAVE,
         "Back on Friday",
     )
-    assert appointment.cancelled_at == NOW
+    assert appointment.cancelled_at == appointment.status_at == NOW
+    # Whoever cancelled it at the doctor's can undo it.
+    assert (appointment.previous_status, appointment.status_by) == (status, user)
     assert not appointment.occupies_at(NOW)
     log = AuditLog.objects.get()
     assert (log.action, log.entity_id) == ("appointment.cancelled", appointment.pk)
@@ -46,6 +49,19 @@ def test_an_insurer_can_cancel() -> None:
     actions.cancel(appointment=appointment, reason=Reason.DUPLICATE, by=provider, at=NOW)
 
     assert AuditLog.objects.get().performed_by_provider == provider
+    appointment.refresh_from_db()
+    assert (appointment.previous_status, appointment.status_by) == ("", None)
+
+
+def test_the_open_day_has_the_place_again() -> None:
+    clinic = Clinic()
+    free = clinic.free()
+    booked = clinic.book()
+    assert clinic.free() == free - 1
+
+    actions.cancel(appointment=booked, reason=Reason.OTHER, by=clinic.insurer, at=NOW)
+
+    assert clinic.free() == free
 
 
 @pytest.mark.parametrize("status", ["HELD", "COMPLETED", "NO_SHOW", "CANCELLED"])
