@@ -31,10 +31,10 @@ _DOCTOR = [field.attname for field in Doctor._meta.concrete_fields]
 # Django takes longer to write such a statement than the database to answer it.
 _SEEN = f"""
     SELECT c.version, c.data_classes, {", ".join(f"d.{name}" for name in _DOCTOR)}
-    FROM doctor_insurance_consent AS c
-    JOIN doctors AS d ON d.id = c.doctor_id
-    JOIN insurance_providers AS p ON p.id = c.insurance_provider_id
-    WHERE c.doctor_id = %(doctor)s AND c.insurance_provider_id = %(provider)s AND {SHOWS}
+    FROM doctors AS d
+    JOIN doctor_insurance_consent AS c ON c.doctor_id = d.id
+    CROSS JOIN (VALUES (%(status)s)) AS p (integration_status)
+    WHERE d.id = %(doctor)s AND c.insurance_provider_id = %(provider)s AND {SHOWS}
 """  # noqa: S608  Names of columns and our own condition.
 
 
@@ -128,8 +128,14 @@ def doctor_seen(
     provider: InsuranceProvider, doctor_id: UUID, *, at: datetime, data_class: DataClass | None
 ) -> Seen:
     """Give the doctor, or the one 404; twin of `doctors_sharing`."""
+    given = {
+        "doctor": doctor_id,
+        "provider": provider.pk,
+        "status": provider.integration_status,
+        "at": at,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_SEEN, {"doctor": doctor_id, "provider": provider.pk, "at": at})
+        cursor.execute(_SEEN, given)
         row = cursor.fetchone()
     if row is None:
         raise NotFound

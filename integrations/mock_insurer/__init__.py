@@ -17,9 +17,12 @@ and imports nothing of DocPort's. Read it in this order:
    message does no harm: keep the newest, answer 409 to an older one. Events come at least once:
    remember `webhook-id` and answer 2xx to one that you know. Answer first and work afterwards;
    an event says what changed, and the API says what it is now.
-3. `client.py` is what you call: free times, booking with an `Idempotency-Key`, cancelling.
-4. `bookings.py` joins the two: book, cancel, and look again when an event says so.
-5. `store.py` is the database; `pages.py`, `markup.py` and `server.py` show it at `/`. `GET
+3. `client.py` is what you call: free times of one doctor or the earliest of all, holding and
+   booking with an `Idempotency-Key`, moving with `If-Match`, cancelling.
+4. `bookings.py` joins the two: book, move, cancel, and look again when an event says so.
+5. `desk.py` is what a clerk does with that: find a time, hold it while the patient is asked, book
+   it, and later move or cancel it. `desk_pages.py` shows it.
+6. `store.py` is the database; `pages.py`, `markup.py` and `server.py` show it at `/`. `GET
    /mirror.json`, `/events.json`, `/bookings.json` and `POST /book.json` are for scripts.
 
 Run one beside DocPort, with a name and secrets from the file that `manage.py demo` writes:

@@ -34,10 +34,12 @@ def book(
     patient_reference: str,
     key: str,
     at: float,
+    hold_id: str | None = None,
 ) -> Answer:
     """Book one free time and keep the booking.
 
     Args:
+        hold_id: our hold of that time, if we have one.
         key: chosen when the form was drawn, so that two clicks are one booking.
         patient_reference: opaque; DocPort must never learn who the patient is.
     """
@@ -50,7 +52,29 @@ def book(
     }
     if location_id:
         appointment["location_id"] = location_id
+    if hold_id:
+        appointment["hold_id"] = hold_id
     answer = docport.book(appointment, key=key)
+    if answer.accepted:
+        store.keep_booking(answer.body, at=at)
+    return answer
+
+
+def move(
+    docport: DocPort,
+    store: Store,
+    appointment_id: str,
+    *,
+    wanted: dict[str, str],
+    version: int,
+    at: float,
+) -> Answer:
+    """Give a booking another time and keep how it stands.
+
+    Args:
+        version: which the person saw who moves it.
+    """
+    answer = docport.move(appointment_id, wanted, version=version)
     if answer.accepted:
         store.keep_booking(answer.body, at=at)
     return answer

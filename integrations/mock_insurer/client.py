@@ -54,6 +54,30 @@ class DocPort:
             "GET", f"/doctors/{quote(doctor_id, safe='')}/slots", query={"from": first, "to": end}
         )
 
+    def find(self, wanted: dict[str, str]) -> Answer:
+        """Ask for the earliest free times of all doctors.
+
+        Args:
+            wanted: filters, such as `specialization`, `city` and `mode`.
+        """
+        return self._call("GET", "/slots", query=wanted)
+
+    def hold(self, wanted: dict[str, str], *, key: str) -> Answer:
+        """Keep a free time for a few minutes.
+
+        Args:
+            key: the same for every try of this hold, so that it is made once.
+        """
+        return self._call("POST", "/holds", body=wanted, key=key)
+
+    def renew(self, hold_id: str) -> Answer:
+        """Let a hold last longer; once."""
+        return self._call("POST", f"/holds/{quote(hold_id, safe='')}/renew")
+
+    def release(self, hold_id: str) -> Answer:
+        """Give a held time back."""
+        return self._call("DELETE", f"/holds/{quote(hold_id, safe='')}")
+
     def book(self, appointment: dict[str, Any], *, key: str) -> Answer:
         """Book a free time.
 
@@ -66,6 +90,15 @@ class DocPort:
         """Ask how one of this insurer's appointments stands now."""
         return self._call("GET", f"/appointments/{quote(appointment_id, safe='')}")
 
+    def move(self, appointment_id: str, wanted: dict[str, str], *, version: int) -> Answer:
+        """Give one of this insurer's appointments another time.
+
+        Args:
+            version: which we have read; DocPort refuses if the appointment changed since.
+        """
+        path = f"/appointments/{quote(appointment_id, safe='')}"
+        return self._call("PATCH", path, body=wanted, headers={"If-Match": f'"{version}"'})
+
     def cancel(self, appointment_id: str, *, reason: str, key: str) -> Answer:
         """Cancel one of this insurer's appointments.
 
@@ -76,15 +109,23 @@ class DocPort:
         return self._call("POST", path, body={"reason": reason}, key=key)
 
     def _call(
-        self, method: str, path: str, *, query: Any = None, body: Any = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Any = None,
+        body: Any = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
+        keyed = {"Idempotency-Key": key} if key else {}
         try:
             response = self._session.request(
                 method,
                 f"{self._base}{path}",
                 params=query,
                 json=body,
-                headers={"Idempotency-Key": key} if key else None,
+                headers=keyed | (headers or {}),
                 timeout=_SECONDS,
                 allow_redirects=False,
             )

@@ -4,6 +4,7 @@ from typing import Any
 
 from integrations.mock_insurer import words
 from integrations.mock_insurer.client import Answer
+from integrations.mock_insurer.desk_pages import find_form
 from integrations.mock_insurer.markup import Markup, tag, text
 from integrations.mock_insurer.pages import name_of, page, zone_of
 
@@ -21,6 +22,7 @@ def home(
         name,
         "Our copy of DocPort",
         _connection(connection),
+        find_form(doctors, {}),
         _table(
             "Doctors",
             "What DocPort pushed to us.",

@@ -7,9 +7,6 @@ from integrations.mock_insurer import words
 from integrations.mock_insurer.client import Answer
 from integrations.mock_insurer.markup import Markup, tag
 
-CANCEL_REASONS = ["patient_request", "insurer_request", "duplicate", "other"]
-OPEN = {"BOOKED", "ARRIVED"}
-
 
 def page(name: str, title: str, *content: Markup | None) -> str:
     """Give a whole document; `name` is the insurer's."""
@@ -56,44 +53,8 @@ def doctor(
         name,
         profile.get("full_name") or "A doctor who shares no profile",
         outcome,
-        tag("section", tag("h2", "Our copy"), _facts(facts), class_="card"),
+        tag("section", tag("h2", "Our copy"), facts_list(facts), class_="card"),
         _free_times(held["id"], slots, places, patient_reference, form_key),
-    )
-
-
-def appointment(
-    name: str, booking: dict[str, Any], held: dict[str, Any] | None, outcome: Markup | None = None
-) -> str:
-    """Show one booking, with a button that cancels it."""
-    body = booking["body"]
-    facts = [
-        ("When", words.when(body["start"], zone_of(held, body["location_id"]))),
-        ("Doctor", name_of(held)),
-        ("State", words.label(body["status"])),
-        ("Reason", words.label(body["cancel_reason"])),
-        ("Our number", body["external_appointment_id"]),
-        ("DocPort's number", body["id"]),
-    ]
-    choices = [tag("option", words.label(code), value=code) for code in CANCEL_REASONS]
-    cancel = tag(
-        "form",
-        tag(
-            "div",
-            tag("label", "Reason", for_="reason"),
-            tag("select", choices, id="reason", name="reason"),
-            class_="field",
-        ),
-        tag("p", tag("button", "Cancel this appointment")),
-        method="post",
-        action=f"/appointments/{body['id']}/cancel",
-        class_="card",
-    )
-    return page(
-        name,
-        "Appointment",
-        outcome,
-        tag("section", _facts(facts), class_="card"),
-        cancel if body["status"] in OPEN else None,
     )
 
 
@@ -147,11 +108,12 @@ def _free_times(
     ]
     key = tag("input", type="hidden", name="form_key", value=form_key)
     action = f"/doctors/{doctor_id}/book"
-    reference = _patient_field(patient_reference)
+    reference = patient_field(patient_reference)
     return tag("form", title, reference, key, days, method="post", action=action, class_="card")
 
 
-def _patient_field(reference: str) -> Markup:
+def patient_field(reference: str) -> Markup:
+    """Ask for what we call the patient."""
     field = tag(
         "input",
         id="patient_reference",
@@ -180,7 +142,8 @@ def _book_button(slot: dict[str, Any], moment: datetime, place: dict[str, Any]) 
     return tag("li", button)
 
 
-def _facts(facts: list[tuple[str, Any]]) -> Markup:
+def facts_list(facts: list[tuple[str, Any]]) -> Markup:
+    """Show names and values; one that is empty is left out."""
     return tag("dl", [[tag("dt", word), tag("dd", fact)] for word, fact in facts if fact])
 
 

@@ -3,19 +3,20 @@
 import json
 import logging
 import uuid
-from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from integrations.mock_insurer import bookings, home_page, pages, words
-from integrations.mock_insurer.client import Answer, Unavailable
+from integrations.mock_insurer import bookings, desk, home_page, pages
+from integrations.mock_insurer.asking import accepted, asked, new_reference, status_of
+from integrations.mock_insurer.client import Answer
 from integrations.mock_insurer.receiver import Reply
 from integrations.mock_insurer.server import Handler, Refused, Route
 
 EVENTS_SHOWN = 50
 _ID = r"(?P<{}>[0-9A-Za-z-]{{1,64}})"
 DOCTOR, APPOINTMENT = _ID.format("doctor_id"), _ID.format("appointment_id")
+HOLD = _ID.format("hold_id")
 STYLE = (Path(__file__).parent / "style.css").read_bytes()
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def home(handler: Handler) -> None:
     insurer = handler.insurer
     html = home_page.home(
         insurer.name,
-        connection=_asked(lambda: insurer.docport().me()),
+        connection=asked(lambda: insurer.docport().me()),
         doctors=insurer.store.doctors(),
         events=insurer.store.events(EVENTS_SHOWN),
         bookings=insurer.store.bookings(),
@@ -79,27 +80,10 @@ def book(handler: Handler, doctor_id: str) -> None:
     # One form offers many times: a key for each, and the same when the button is pressed twice.
     key = f"{form_key}-{start}-{location_id}"
     answer = _book(handler, doctor_id, wanted, reference, key)
-    if isinstance(answer, Answer) and answer.accepted:
+    if accepted(answer):
         handler.redirect(f"/appointments/{answer.body['id']}")
         return
-    _show_doctor(handler, doctor_id, _status(answer), answer)
-
-
-def appointment(handler: Handler, appointment_id: str) -> None:
-    _show_appointment(handler, appointment_id, HTTPStatus.OK)
-
-
-def cancel(handler: Handler, appointment_id: str) -> None:
-    insurer, reason = handler.insurer, handler.form().get("reason", "")
-    answer = _asked(
-        lambda: bookings.cancel(
-            insurer.docport(), insurer.store, appointment_id, reason=reason, at=insurer.clock()
-        )
-    )
-    if isinstance(answer, Answer) and answer.accepted:
-        handler.redirect(f"/appointments/{appointment_id}")
-        return
-    _show_appointment(handler, appointment_id, _status(answer), answer)
+    _show_doctor(handler, doctor_id, status_of(answer), answer)
 
 
 # For scripts
@@ -134,36 +118,20 @@ def book_json(handler: Handler) -> None:
     key = str(wanted.get("key") or uuid.uuid4())
     answer = _book(handler, doctor_id, place, reference, key)
     if isinstance(answer, str):
-        handler.json(_status(answer), {"title": answer})
+        handler.json(status_of(answer), {"title": answer})
         return
     handler.json(answer.status, answer.body, {"Idempotency-Replayed": str(answer.replayed).lower()})
-
-
-def new_reference() -> str:
-    """Make up a patient reference that says nothing of the patient."""
-    return f"P-{uuid.uuid4().hex[:10].upper()}"
 
 
 def _reply(handler: Handler, reply: Reply) -> None:
     handler.json(reply.status, reply.body, reply.headers)
 
 
-def _asked(ask: Callable[[], Answer]) -> Answer | str:
-    try:
-        return ask()
-    except Unavailable as error:
-        return str(error)
-
-
-def _status(answer: Answer | str) -> int:
-    return answer.status if isinstance(answer, Answer) else HTTPStatus.BAD_GATEWAY
-
-
 def _book(
     handler: Handler, doctor_id: str, wanted: dict[str, Any], reference: str, key: str
 ) -> Answer | str:
     insurer = handler.insurer
-    answer = _asked(
+    answer = asked(
         lambda: bookings.book(
             insurer.docport(),
             insurer.store,
@@ -174,7 +142,7 @@ def _book(
             at=insurer.clock(),
         )
     )
-    log.info("Asked for a booking: %s", _status(answer))
+    log.info("Asked for a booking: %s", status_of(answer))
     return answer
 
 
@@ -185,7 +153,7 @@ def _show_doctor(
     held = insurer.store.doctor(doctor_id)
     if held is None:
         raise Refused(HTTPStatus.NOT_FOUND, "We hold no such doctor.")
-    slots = _asked(lambda: bookings.free_slots(insurer.docport(), doctor_id, at=insurer.clock()))
+    slots = asked(lambda: bookings.free_slots(insurer.docport(), doctor_id, at=insurer.clock()))
     outcome = pages.refusal(refused, (held["profile"] or {}).get("timezone")) if refused else None
     html = pages.doctor(
         insurer.name,
@@ -198,18 +166,6 @@ def _show_doctor(
     handler.page(status, html)
 
 
-def _show_appointment(
-    handler: Handler, appointment_id: str, status: int, refused: Answer | str | None = None
-) -> None:
-    store = handler.insurer.store
-    booking = store.booking(appointment_id)
-    if booking is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "We hold no such appointment.")
-    outcome = pages.refusal(refused, words.INDIA) if refused else None
-    held = store.doctor(booking["body"]["doctor_id"])
-    handler.page(status, pages.appointment(handler.insurer.name, booking, held, outcome))
-
-
 ROUTES = (
     Route("PUT", f"/docport/doctors/{DOCTOR}", put_profile),
     Route("PUT", f"/docport/doctors/{DOCTOR}/availability", put_availability),
@@ -220,8 +176,14 @@ ROUTES = (
     Route("GET", r"/style\.css", style),
     Route("GET", f"/doctors/{DOCTOR}", doctor),
     Route("POST", f"/doctors/{DOCTOR}/book", book),
-    Route("GET", f"/appointments/{APPOINTMENT}", appointment),
-    Route("POST", f"/appointments/{APPOINTMENT}/cancel", cancel),
+    Route("GET", "/find", desk.find),
+    Route("POST", "/hold", desk.hold),
+    Route("POST", f"/holds/{HOLD}/renew", desk.renew),
+    Route("POST", f"/holds/{HOLD}/release", desk.release),
+    Route("POST", f"/holds/{HOLD}/book", desk.book_held),
+    Route("GET", f"/appointments/{APPOINTMENT}", desk.appointment),
+    Route("POST", f"/appointments/{APPOINTMENT}/move", desk.move),
+    Route("POST", f"/appointments/{APPOINTMENT}/cancel", desk.cancel),
     Route("GET", "/healthz", healthz),
     Route("GET", r"/mirror\.json", mirror_json),
     Route("GET", r"/events\.json", events_json),

@@ -139,6 +139,11 @@ class Handler(BaseHTTPRequestHandler):
         """Give the headers that came, with names in lower case."""
         return {name.lower(): value for name, value in self.headers.items()}
 
+    def query(self) -> dict[str, str]:
+        """Read what stands behind the path, one value each."""
+        fields = parse_qs(urlsplit(self.path).query)
+        return {name: values[0] for name, values in fields.items()}
+
     def form(self) -> dict[str, str]:
         """Read the fields of a form, one value each."""
         fields = parse_qs(self.body.decode(errors="replace"))

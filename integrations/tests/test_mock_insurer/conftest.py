@@ -57,6 +57,17 @@ HOURS = {
         {"day_of_week": "SATURDAY", "start_time": "22:00", "end_time": "02:00"},
     ],
 }
+HOLD_ID = "0e3b8a52-6a5c-4a5e-8f6e-6e1c7c1f0004"
+HELD = {
+    "id": HOLD_ID,
+    "doctor_id": DOCTOR,
+    "location_id": PLACE,
+    "start": SLOT["start"],
+    "end": SLOT["end"],
+    "mode": "IN_PERSON",
+    "expires_at": "2026-11-23T03:35:00Z",
+    "token_number": 3,
+}
 BOOKED = {
     "id": APPOINTMENT,
     "doctor_id": DOCTOR,
@@ -86,6 +97,8 @@ class FakeDocPort:
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {
             ("GET", "/api/v1/me"): (200, {"scopes": ["doctors:read"]}),
             ("GET", f"/api/v1/doctors/{DOCTOR}/slots"): (200, {"items": [SLOT]}),
+            ("GET", "/api/v1/slots"): (200, {"items": [SLOT | {"doctor_id": DOCTOR}]}),
+            ("POST", "/api/v1/holds"): (201, HELD),
             ("POST", "/api/v1/appointments"): (201, BOOKED),
         }
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
@@ -105,7 +118,7 @@ class FakeDocPort:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_POST = do_GET  # noqa: N815  The library looks for this name.
+            do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815  The library's names.
 
             def log_message(self, *_: Any) -> None:
                 pass
