@@ -60,7 +60,7 @@ class Terms:
     def __post_init__(self) -> None:
         longest = LONGEST_SLOT // timedelta(minutes=1)
         if not (1 <= self.slot_minutes <= longest and self.buffer_minutes >= 0):
-            raise ValueError("Slots take 1 to 240 minutes, and the pause after them 0 or more.")
+            raise ValueError("A slot takes 1 to 240 minutes, and the pause after it 0 or more.")
         if self.capacity < 1:
             raise ValueError("At least one patient comes to a slot.")
 

@@ -1,5 +1,7 @@
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from time import process_time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -234,6 +236,19 @@ def test_extra_hours_yield_to_weekly_hours_and_to_earlier_extra_hours() -> None:
     ]
 
 
+def test_a_pause_between_slots_stays_one_when_extra_hours_lie_over_it() -> None:
+    pauses = Terms(CLINIC, INDIA, slot_minutes=15, buffer_minutes=45)
+    weekly = Window(1, time(9), time(11), FROM, None, pauses)
+    extra = Extra(AT_9 - HOUR, AT_9 + 3 * HOUR, Terms(HOSPITAL, INDIA))
+
+    found = of_day(Schedule(windows=(weekly,), extras=(extra,)))
+
+    assert starts(found) == [
+        *["08:00", "08:15", "08:30", "08:45", "09:00", "10:00"],
+        *["10:15", "10:30", "10:45", "11:00", "11:15", "11:30", "11:45"],
+    ]
+
+
 def test_extra_hours_that_last_for_months_are_cut_where_asked() -> None:
     extra = Extra(AT_9 - timedelta(days=300), AT_9 + timedelta(days=300), HALF_HOURS)
 
@@ -264,7 +279,9 @@ def test_all_reasons_are_named_at_once() -> None:
         closures=(Closure(AT_9, AT_9 + HOUR),),
         taken=(Taken(AT_9, AT_9 + HOUR, TUESDAY),),
         closed_places=frozenset({CLINIC}),
-        rules=slots.Rules(lead_time=timedelta(days=3), horizon=timedelta(0)),
+        rules=slots.Rules(timedelta(days=3), timedelta(0), most_per_day=1),
+        credential_until=AT_9,
+        is_consented=False,
     )
 
     assert why(schedule, AT_9, mode="TELE") == (
@@ -272,9 +289,53 @@ def test_all_reasons_are_named_at_once() -> None:
         Reason.PLACE_CLOSED,
         Reason.WRONG_MODE,
         Reason.TAKEN,
+        Reason.DAY_FULL,
         Reason.TOO_SOON,
         Reason.BEYOND_HORIZON,
+        Reason.CREDENTIAL_EXPIRED,
+        Reason.NOT_CONSENTED,
     )
+    assert why(schedule, AT_9 + MINUTE) == (
+        Reason.BETWEEN_SLOTS,
+        Reason.ON_LEAVE,
+        Reason.PLACE_CLOSED,
+        Reason.DAY_FULL,
+        Reason.TOO_SOON,
+        Reason.BEYOND_HORIZON,
+        Reason.CREDENTIAL_EXPIRED,
+        Reason.NOT_CONSENTED,
+    )
+
+
+def test_a_day_is_full_by_the_dates_of_the_appointments() -> None:
+    tokyo = Terms(HOSPITAL, ZoneInfo("Asia/Tokyo"), slot_minutes=30)
+    # Half past midnight on Wednesday in Tokyo is nine in the evening of Tuesday in India.
+    night = Window(2, time(0, 30), time(1), FROM, None, tokyo)
+    evening = Window(1, time(20), time(20, 30), FROM, None, HALF_HOURS)
+    at_night = wall(TUESDAY + timedelta(days=1), time(0, 30), ZoneInfo("Asia/Tokyo"))
+    taken = Taken(at_night, at_night + HOUR / 2, TUESDAY + timedelta(days=1))
+    rules = slots.Rules(most_per_day=1)
+
+    found = of_day(Schedule(windows=(MORNING, evening, night), taken=(taken,), rules=rules))
+
+    assert [slot.reasons for slot in found] == [(), (), (), (), (), (Reason.TAKEN, Reason.DAY_FULL)]
+
+
+def test_a_day_is_full_at_the_number_that_the_rules_name() -> None:
+    taken = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, lane) for lane in range(2))
+    schedule = Schedule(windows=(MORNING,), taken=taken, rules=slots.Rules(most_per_day=2))
+    one_more = replace(schedule, rules=slots.Rules(most_per_day=3))
+
+    assert slots.why_not_free(schedule, starts_at=AT_9 + HOUR, at=NOW) == (Reason.DAY_FULL,)
+    assert slots.why_not_free(one_more, starts_at=AT_9 + HOUR, at=NOW) == ()
+
+
+def test_nobody_is_booked_once_the_credential_has_ended() -> None:
+    schedule = Schedule(windows=(MORNING,), credential_until=AT_9 + HOUR)
+
+    assert [slot.reasons for slot in of_day(schedule)] == [
+        *[(), (), (Reason.CREDENTIAL_EXPIRED,), (Reason.CREDENTIAL_EXPIRED,)],
+    ]
 
 
 def test_a_time_that_starts_no_slot_has_reasons_too() -> None:
@@ -307,6 +368,94 @@ def test_of_two_places_at_one_instant_the_freer_answers() -> None:
     assert why(schedule, AT_9, location_id=CLINIC) == (Reason.PLACE_CLOSED,)
 
 
+def test_of_two_places_at_one_instant_the_one_in_the_right_mode_answers() -> None:
+    by_phone = Terms(HOSPITAL, INDIA, mode="TELE")
+    schedule = Schedule(windows=(MORNING, Window(1, time(9), time(10), FROM, None, by_phone)))
+
+    slot, reasons = slots.slot_and_reasons(schedule, starts_at=AT_9, at=NOW, mode="TELE")
+
+    assert slot is not None
+    assert (slot.location_id, reasons) == (HOSPITAL, ())
+
+
+def test_of_two_places_without_a_slot_the_open_one_answers() -> None:
+    hospital = Window(2, time(9), time(10), FROM, None, Terms(HOSPITAL, INDIA))
+    closed = Closure(AT_9, AT_9 + HOUR)
+
+    schedule = Schedule(windows=(hospital, MORNING), closures=(closed,))
+
+    assert why(schedule, AT_9 + MINUTE) == (Reason.BETWEEN_SLOTS, Reason.ON_LEAVE)
+
+
+def test_open_days_say_what_is_free_when() -> None:
+    twos = Window(1, time(17), time(18), FROM, None, replace(HALF_HOURS, capacity=2))
+    by_phone = replace(HALF_HOURS, mode="TELE")
+    taken = (
+        Taken(AT_9, AT_9 + HOUR / 2, TUESDAY),
+        Taken(AT_9 + 8 * HOUR, AT_9 + 9 * HOUR, TUESDAY, lane=1),
+    )
+    schedule = Schedule(
+        windows=(MORNING, twos, Window(1, time(20), time(20, 30), FROM, None, by_phone)),
+        closures=(Closure(AT_9 + HOUR, AT_9 + HOUR + MINUTE),),
+        taken=taken,
+        rules=slots.Rules(timedelta(days=30), timedelta(0)),
+        closed_places=frozenset({CLINIC}),
+        credential_until=NOW,
+        is_consented=False,
+    )
+
+    in_person, tele = slots.open_days(schedule, first=TUESDAY, last=TUESDAY)
+
+    assert in_person[:6] == (
+        *(CLINIC, "IN_PERSON", TUESDAY),
+        *(AT_9 + HOUR / 2, AT_9 + 8.5 * HOUR, 4),
+    )
+    # At 9:30, 10:30, 17:00 and 17:30.
+    assert (in_person.step_minutes, in_person.starts) == (30, 0b11000000000000101)
+    assert tele == (
+        *(CLINIC, "TELE", TUESDAY, AT_9 + 11 * HOUR, AT_9 + 11 * HOUR),
+        *(1, 30, 1),
+    )
+
+
+def test_a_full_day_and_one_on_leave_are_not_open() -> None:
+    taken = (Taken(AT_9, AT_9 + HOUR / 2, TUESDAY),)
+    schedule = Schedule(windows=(MORNING,), taken=taken, rules=slots.Rules(most_per_day=1))
+    on_leave = Schedule(windows=(MORNING,), closures=(Closure(AT_9, AT_9 + 2 * HOUR),))
+
+    assert slots.open_days(schedule, first=TUESDAY, last=TUESDAY) == []
+    assert slots.open_days(on_leave, first=TUESDAY, last=TUESDAY) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (TUESDAY, TUESDAY - timedelta(days=1)),
+        (TUESDAY, TUESDAY + timedelta(days=70)),
+        (TUESDAY, date.max),
+        (date.min, TUESDAY),
+    ],
+)
+def test_dates_that_make_no_sense_are_refused(first: date, last: date) -> None:
+    with pytest.raises(slots.BadRange):
+        slots.open_days(Schedule(), first=first, last=last)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"slot_minutes": 0},
+        {"slot_minutes": -15},
+        {"slot_minutes": 241},
+        {"buffer_minutes": -15},
+        {"capacity": 0},
+    ],
+)
+def test_terms_that_cut_no_slots_cannot_be_made(terms: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="slot"):
+        Terms(CLINIC, INDIA, **terms)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("starts_at", "ends_at"),
     [
@@ -330,20 +479,52 @@ def test_instants_that_make_no_sense_are_refused(starts_at: datetime) -> None:
         why(Schedule(windows=(MORNING,)), starts_at)
 
 
+def round_the_clock(slot_minutes: int) -> Schedule:
+    terms = Terms(CLINIC, INDIA, slot_minutes)
+    midnight = time(0)
+    return Schedule(
+        windows=tuple(Window(day, midnight, midnight, FROM, None, terms) for day in range(7))
+    )
+
+
 @pytest.mark.parametrize(
-    "schedule",
+    ("schedule", "days"),
     [
-        Schedule(
-            windows=tuple(
-                Window(day, time(0), time(0), FROM, None, Terms(CLINIC, INDIA, slot_minutes=5))
-                for day in range(7)
-            )
-        ),
-        Schedule(
-            extras=(Extra(NOW, NOW + timedelta(days=900), Terms(CLINIC, INDIA, slot_minutes=5)),)
+        (round_the_clock(5), 31),
+        (round_the_clock(1), 62),
+        (Schedule(extras=(Extra(NOW, NOW + timedelta(days=900), HALF_HOURS),) * 3), 62),
+        (
+            Schedule(
+                extras=(Extra(NOW, NOW + timedelta(days=900), Terms(CLINIC, INDIA, 1)),),
+            ),
+            62,
         ),
     ],
 )
-def test_no_call_computes_more_than_its_share(schedule: Schedule) -> None:
-    with pytest.raises(slots.TooManySlots):
-        slots.free_slots(schedule, starts_at=NOW, ends_at=NOW + timedelta(days=62), at=NOW)
+def test_no_call_computes_more_than_its_share(schedule: Schedule, days: int) -> None:
+    started = process_time()
+
+    with suppress(slots.TooManySlots):
+        found = slots.free_slots(
+            schedule, starts_at=NOW, ends_at=NOW + timedelta(days=days), at=NOW
+        )
+        assert len(found) <= slots.MAX_SLOTS
+
+    assert process_time() - started < 0.2
+
+
+def test_too_many_slots_are_refused() -> None:
+    fortnight = {"starts_at": NOW, "at": NOW}
+
+    with pytest.raises(slots.TooManySlots, match="shorter period"):
+        slots.slots_between(round_the_clock(5), ends_at=NOW + timedelta(days=18), **fortnight)
+    most = slots.slots_between(round_the_clock(5), ends_at=NOW + timedelta(days=16), **fortnight)
+    assert len(most) == 16 * 24 * 12
+
+
+def test_open_days_of_a_doctor_who_never_rests_are_summed_up() -> None:
+    last = TUESDAY + timedelta(days=69)
+
+    found = slots.open_days(round_the_clock(5), first=TUESDAY, last=last)
+
+    assert [day.free for day in found] == [24 * 12] * 70
