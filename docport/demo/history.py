@@ -2,20 +2,17 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
-
-from django.db import transaction
 
 import consent.actions
 from consent.models import Consent, DataClass
 from docport.demo.certificates import certificate
 from docport.demo.population import PlannedDoctor, PlannedPlace
-from registry import actions, ledger
-from registry.actions import versions
+from registry import actions
 from registry.models import Doctor, DoctorCredential, DoctorLocation, InsuranceProvider, User
 from scheduling import diary
-from scheduling.actions import HoursWindow, SlotRefused, book, set_weekly_hours
+from scheduling.actions import HoursWindow, SlotRefused, book, set_weekly_hours, take_leave
 from scheduling.models import Appointment, Availability, AvailabilityException
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -23,6 +20,7 @@ JOINED, CHECKED, OPTED_IN = (timedelta(days=days) for days in (60, 45, 40))
 # Days from today on which an insurer booked a visit, and how long before.
 VISITS = (-20, -9, -2, 1, 2, 5)
 BOOKED_BEFORE = timedelta(days=6)
+LEAVE_LASTS = timedelta(days=2)
 
 
 def live(plan: PlannedDoctor, *, password: Callable[[], str], admin: User, at: datetime) -> Doctor:
@@ -156,10 +154,21 @@ def _open(plan: PlannedDoctor, doctor: Doctor, user: User, at: datetime) -> None
                 by=user,
                 at=opened,
             )
-    on_leave = AvailabilityException.objects.filter(doctor=doctor).exists()
-    if plan.leave_in_days is not None and not on_leave:
-        first = at.astimezone(INDIA).date() + timedelta(days=plan.leave_in_days)
-        take_leave(doctor=doctor, first=first, days=2, reason="Conference", by=user, at=at)
+    tables = (AvailabilityException, Appointment)
+    is_lived_in = any(table.objects.filter(doctor=doctor).exists() for table in tables)
+    if plan.leave_in_days is not None and not is_lived_in:
+        today = datetime.combine(at.astimezone(INDIA).date(), time(0), tzinfo=INDIA)
+        starts_at = today + timedelta(days=plan.leave_in_days)
+        take_leave(
+            doctor=doctor,
+            starts_at=starts_at,
+            ends_at=starts_at + LEAVE_LASTS,
+            location=None,
+            reason="Conference",
+            decisions={},
+            by=user,
+            at=at,
+        )
 
 
 def _windows(plan: PlannedDoctor, place: PlannedPlace) -> list[HoursWindow]:
@@ -170,31 +179,6 @@ def _windows(plan: PlannedDoctor, place: PlannedPlace) -> list[HoursWindow]:
         for period in place.periods
         for day in period.days
     ]  # fmt: skip
-
-
-@transaction.atomic(durable=True)
-def take_leave(
-    *, doctor: Doctor, first: date, days: int, reason: str, by: User, at: datetime
-) -> AvailabilityException:
-    """Close a doctor's whole days at every place.
-
-    Args:
-        first: date in India.
-        reason: private to the doctor.
-    """
-    standing = versions.lock(doctor)
-    starts_at = datetime.combine(first, time(0), tzinfo=INDIA)
-    leave = AvailabilityException.objects.create(
-        doctor=standing,
-        kind=AvailabilityException.Kind.CLOSED,
-        starts_at=starts_at,
-        ends_at=starts_at + timedelta(days=days),
-        reason=reason,
-    )
-    versions.stamp(standing, by=by, at=at)
-    ledger.record("leave.added", subject=leave, by=by, at=at, doctor_id=str(standing.pk))
-    versions.tell("availability.updated", standing, at=at)
-    return leave
 
 
 def _visit(

@@ -25,7 +25,13 @@ class Office(Clinic):
     def leave(
         self, starts_at: datetime = TUESDAY_AT_9, length: timedelta = HOUR, **given: Any
     ) -> Saved:
-        values = {"location": None, "reason": "", "decisions": {}, "by": self.user, "at": NOW}
+        values: dict[str, Any] = {
+            "location": None,
+            "reason": "",
+            "decisions": {},
+            "by": self.user,
+            "at": NOW,
+        }
         return actions.take_leave(
             doctor=self.doctor,
             starts_at=starts_at,
@@ -34,7 +40,7 @@ class Office(Clinic):
         )
 
     def change_leave(self, leave: AvailabilityException, **given: Any) -> Saved:
-        values = {
+        values: dict[str, Any] = {
             "starts_at": leave.starts_at,
             "ends_at": leave.ends_at,
             "location": leave.location,
@@ -53,7 +59,12 @@ class Office(Clinic):
     def extra(
         self, starts_at: datetime = WEDNESDAY_AT_9, length: timedelta = HOUR, **given: Any
     ) -> Saved:
-        values = {"location": self.place, "terms": VisitTerms(), "by": self.user, "at": NOW}
+        values: dict[str, Any] = {
+            "location": self.place,
+            "terms": VisitTerms(),
+            "by": self.user,
+            "at": NOW,
+        }
         return actions.add_extra_hours(
             doctor=self.doctor,
             starts_at=starts_at,
@@ -62,7 +73,7 @@ class Office(Clinic):
         )
 
     def change_extra(self, extra: AvailabilityException, **given: Any) -> Saved:
-        values = {
+        values: dict[str, Any] = {
             "starts_at": extra.starts_at,
             "ends_at": extra.ends_at,
             "location": extra.location,
@@ -74,7 +85,7 @@ class Office(Clinic):
         return actions.change_extra_hours(extra=extra, **(values | given))
 
     def remove_extra(self, extra: AvailabilityException, **given: Any) -> Any:
-        values = {"decisions": {}, "by": self.user, "at": NOW}
+        values: dict[str, Any] = {"decisions": {}, "by": self.user, "at": NOW}
         return actions.remove_extra_hours(extra=extra, **(values | given))
 
     def standing(self) -> list[tuple[datetime, timedelta, str]]:
@@ -112,5 +123,5 @@ def actions_on(row: AvailabilityException) -> list[str]:
     return list(AuditLog.objects.about(row).order_by("id").values_list("action", flat=True))
 
 
-def _open_days() -> list[dict[str, Any]]:
+def _open_days() -> list[Any]:
     return list(OpenDay.objects.order_by("local_date", "location_id", "mode").values())

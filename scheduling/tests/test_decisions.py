@@ -25,21 +25,25 @@ def office() -> Office:
 
 
 def set_hours(office: Office, *windows: HoursWindow, **given: Any) -> list[Availability]:
-    values = {"effective_from": TUESDAY_AT_9.date(), "by": office.user, "at": NOW}
+    values: dict[str, Any] = {"effective_from": TUESDAY_AT_9.date(), "by": office.user, "at": NOW}
     return actions.set_weekly_hours(
         doctor=office.doctor, location=office.place, windows=windows, **(values | given)
     )
 
 
 def affected_by_hours(office: Office, *windows: HoursWindow, **given: Any) -> list[Appointment]:
-    values = {"effective_from": TUESDAY_AT_9.date(), "at": NOW}
+    values: dict[str, Any] = {"effective_from": TUESDAY_AT_9.date(), "at": NOW}
     return actions.affected_by_hours(
         doctor=office.doctor, location=office.place, windows=windows, **(values | given)
     )
 
 
 def affected_by_leave(office: Office, **given: Any) -> list[Appointment]:
-    values = {"starts_at": TUESDAY_AT_9, "ends_at": TUESDAY_AT_9 + HOUR, "location": None}
+    values: dict[str, Any] = {
+        "starts_at": TUESDAY_AT_9,
+        "ends_at": TUESDAY_AT_9 + HOUR,
+        "location": None,
+    }
     return actions.affected_by_leave(doctor=office.doctor, **(values | {"at": NOW} | given))
 
 

@@ -125,14 +125,18 @@ def test_extra_hours_of_an_absurd_length_are_refused(
 
 
 def test_with_a_break_between_visits_a_rest_may_be_left_over(office: Office) -> None:
-    assert office.extra(length=50 * MINUTE, terms=VisitTerms(buffer_minutes=5))
+    office.extra(length=50 * MINUTE, terms=VisitTerms(buffer_minutes=5))
+
+    assert len(office.standing()) == 1
 
 
 def test_extra_hours_begin_today_or_later(office: Office) -> None:
     with nothing_changes(), pytest.raises(actions.BeginsBeforeToday):
         office.extra(NOW - DAY, 24 * HOUR)
 
-    assert office.extra(NOW - HOUR, 2 * HOUR)
+    office.extra(NOW - HOUR, 2 * HOUR)
+
+    assert len(office.standing()) == 1
 
 
 def test_joined_extra_hours_may_not_last_longer_than_a_day(office: Office) -> None:
@@ -158,13 +162,17 @@ def test_extra_hours_all_within_leave_would_open_nothing(office: Office) -> None
     assert str(refused.value) == (
         "You are on leave then: Wednesday 25 November, all day. Change the leave first."
     )
-    assert office.extra(WEDNESDAY_AT_9 + 14 * HOUR, 2 * HOUR)
+    office.extra(WEDNESDAY_AT_9 + 14 * HOUR, 2 * HOUR)
+
+    assert len(office.standing()) == 2
 
 
 def test_leave_elsewhere_does_not_close_extra_hours(office: Office) -> None:
     office.leave(WEDNESDAY_AT_9, location=make_location(office.doctor))
 
-    assert office.extra()
+    office.extra()
+
+    assert len(office.standing()) == 2
 
 
 def test_extra_hours_can_be_changed(office: Office) -> None:

@@ -54,8 +54,8 @@ def test_leave_is_recorded_without_its_reason(office: Office) -> None:
 def test_whole_days_and_ranges_close_everything_in_them(office: Office) -> None:
     office.leave(TUESDAY, 8 * DAY)
 
-    days = OpenDay.objects.filter(doctor=office.doctor).order_by("local_date")
-    assert days.first().local_date == date(2026, 12, 8)
+    days = OpenDay.objects.filter(doctor=office.doctor)
+    assert days.earliest("local_date").local_date == date(2026, 12, 8)
     assert office.open_days_are_right()
 
 
@@ -151,7 +151,9 @@ def test_today_is_todays_date_at_the_place(office: Office) -> None:
     with pytest.raises(actions.BeginsBeforeToday):
         office.leave(at - 2 * HOUR, DAY, at=at)
 
-    assert office.leave(at - 2 * HOUR, DAY, at=at, location=dubai)
+    office.leave(at - 2 * HOUR, DAY, at=at, location=dubai)
+
+    assert office.standing() == [(at - 2 * HOUR, DAY, "")]
 
 
 def test_joined_leave_may_not_last_longer_than_one(office: Office) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -46,8 +47,8 @@ def test_leave_that_overlaps_is_joined_when_it_comes_at_once() -> None:
 
     for start in starts:
         outcomes = at_once(
-            lambda start=start: office.leave(start, 2 * HOUR, reason="Surgery"),
-            lambda start=start: office.leave(start + HOUR, 2 * HOUR, reason="Travel"),
+            partial(office.leave, start, 2 * HOUR, reason="Surgery"),
+            partial(office.leave, start + HOUR, 2 * HOUR, reason="Travel"),
         )
         assert outcomes == ["done", "done"]
 
@@ -62,8 +63,8 @@ def test_extra_hours_that_overlap_are_joined_when_they_come_at_once() -> None:
 
     for start in starts:
         outcomes = at_once(
-            lambda start=start: office.extra(start, 2 * HOUR),
-            lambda start=start: office.extra(start + HOUR, 2 * HOUR),
+            partial(office.extra, start, 2 * HOUR),
+            partial(office.extra, start + HOUR, 2 * HOUR),
         )
         assert outcomes == ["done", "done"]
 
@@ -77,8 +78,8 @@ def test_leave_and_a_booking_at_once_never_pass_each_other() -> None:
     for count in range(ROUNDS):
         start = TUESDAY_AT_9 + (count % 7) * WEEK + QUARTER * (count // 7)
         steps = [
-            lambda start=start: office.book(start),
-            lambda start=start: office.leave(start, QUARTER),
+            partial(office.book, start),
+            partial(office.leave, start, QUARTER),
         ]
         outcomes = at_once(*(steps if count % 2 else reversed(steps)))
         seen[tuple(sorted(outcomes))] += 1
@@ -94,7 +95,7 @@ def test_two_decide_on_the_same_appointment_at_once() -> None:
     booked = office.book()
     decided = {booked.pk: Decision(cancel=True, reason="doctor_leave")}
 
-    outcomes = at_once(*[lambda: office.leave(decisions=decided)] * 3)
+    outcomes = at_once(*[partial(office.leave, decisions=decided)] * 3)
 
     assert outcomes == ["done"] * 3
     booked.refresh_from_db()

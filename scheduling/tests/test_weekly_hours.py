@@ -1,5 +1,6 @@
 from datetime import date, time, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -327,3 +328,49 @@ def test_the_check_and_the_constraint_agree(
             refused = "availability_windows_apart" in str(error)
         assert refused == DatedWindow.of(rows[0]).meets(DatedWindow.of(rows[1]))
         transaction.set_rollback(True)
+
+
+def windows_of_dates(doctor: Doctor) -> dict[date, list[tuple[HoursWindow, UUID]]]:
+    """List the windows that begin on each of the dates that edits reach, with their places."""
+    rows = Availability.objects.filter(doctor=doctor).order_by("start_time", "location")
+    dated = [(DatedWindow.of(row), row.location_id) for row in rows]
+    return {
+        day: [
+            (one.window, place)
+            for one, place in dated
+            if one.window.day_of_week == day.weekday()
+            and one.valid_from <= day
+            and (one.valid_to is None or day < one.valid_to)
+        ]
+        for day in (TODAY + count * DAY for count in range(120))
+    }
+
+
+any_edit = st.tuples(
+    st.booleans(), st.lists(any_window, max_size=3), st.integers(0, 40), st.integers(0, 10)
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(any_edit, min_size=1, max_size=6))
+def test_editing_never_rewrites_the_past(
+    edits: list[tuple[bool, list[HoursWindow], int, int]],
+) -> None:
+    """Each edit leaves every date before it as it was, and sets each date from it on."""
+    doctor = make_doctor()
+    user = make_user(doctor=doctor)
+    offices = [Hours(doctor, make_location(doctor), user) for _ in range(2)]
+    today, at = TODAY, NOW
+    for is_second, windows, ahead, later in edits:
+        today, at = today + later * DAY, at + later * DAY
+        start, office = today + ahead * DAY, offices[is_second]
+        before = windows_of_dates(doctor)
+        try:
+            office.set(*windows, effective_from=start, at=at)
+        except actions.HoursRefused:
+            assert windows_of_dates(doctor) == before
+            continue
+        for day, standing in windows_of_dates(doctor).items():
+            here = [place for _, place in standing if place == office.place.pk]
+            wanted = [one for one in windows if one.day_of_week == day.weekday()]
+            assert standing == before[day] if day < start else len(here) == len(wanted)
