@@ -37,7 +37,12 @@ class Caller:
             headers={"Idempotency-Key": request.key} if request.key else None,
         )
         statuses: list[str] = []
-        answer: Any = self._site(made.environ, lambda status, *_: statuses.append(status))
+
+        def begin(status: str, *_: Any) -> Callable[[bytes], object]:
+            statuses.append(status)
+            return lambda _content: None
+
+        answer: Any = self._site(made.environ, begin)
         content = b"".join(answer)
         answer.close()
         status = int(statuses[0].split()[0])
@@ -67,7 +72,7 @@ class Waiting:
             self.statements += 1
             return wait(connection, self._timed(calls), *given, **named)
 
-        psycopg.Connection.wait = timed  # type: ignore[method-assign]
+        psycopg.Connection.wait = timed  # type: ignore[assignment, method-assign]
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,9 @@ The answer is one line of JSON on standard output.
 import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import django
 
@@ -68,7 +70,11 @@ def profile(file: str, key: str, count: str) -> str:
     return profiled(lambda: [caller.call(request) for request in others])
 
 
-TASKS = {"insurers": add_insurers, "time-in-database": time_in_database, "profile": profile}
+TASKS: dict[str, Callable[..., Any]] = {
+    "insurers": add_insurers,
+    "time-in-database": time_in_database,
+    "profile": profile,
+}
 
 if __name__ == "__main__":
     print(json.dumps(TASKS[sys.argv[1]](*sys.argv[2:])))

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bench.load import Run
 from bench.processes import cpu_seconds
@@ -52,8 +53,7 @@ class Meter:
             operation: gets the number of the round, from 0.
         """
         pairs = [
-            (self._run(floor), self._run(lambda number=number: operation(number)))
-            for number in range(rounds)
+            (self._run(floor), self._run(partial(operation, number))) for number in range(rounds)
         ]
         floors, operations = zip(*pairs, strict=True)
         return Measured(

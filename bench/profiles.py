@@ -2,7 +2,7 @@
 
 import cProfile
 import pstats
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,20 @@ def profiled(run: Callable[[], object]) -> str:
     profiler = cProfile.Profile()
     profiler.runcall(run)
     stats: Any = pstats.Stats(profiler)
-    parts, functions = Counter[str](), Counter[str]()
+    parts, functions = defaultdict[str, float](float), defaultdict[str, float](float)
     for (file, line, name), (_, calls, own, _, callers) in stats.stats.items():
         label = f"{_short(file)}:{line} {name}" if file != "~" else name
         functions[f"{label} ({calls:,} calls)"] += own
         for part, seconds in _charged(file, name, own, callers):
             parts[part] += seconds
     total = sum(parts.values())
-    lines = [f"{seconds / total:>6.1%}  {part}" for part, seconds in parts.most_common()]
-    slowest = [f"{spent / total:>6.1%}  {name}" for name, spent in functions.most_common(TOP)]
+    lines = [f"{seconds / total:>6.1%}  {part}" for part, seconds in _most(parts)]
+    slowest = [f"{spent / total:>6.1%}  {name}" for name, spent in _most(functions)[:TOP]]
     return "\n".join([*lines, "", *slowest])
+
+
+def _most(seconds: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(seconds.items(), key=lambda entry: -entry[1])
 
 
 def _charged(file: str, name: str, own: float, callers: Any) -> list[tuple[str, float]]:

@@ -1,0 +1,1 @@
+"""How fast DocPort is, measured against a floor of the same run."""
