@@ -96,3 +96,33 @@ def test_the_form_says_where_webhooks_are_added(client: Client) -> None:
     assert "webhook_url" not in page
     provider.refresh_from_db()
     assert (provider.name, provider.webhook_url) == (SENT["name"], "https://insurer.example/hooks")
+
+
+def test_an_admin_sets_what_an_insurer_may_take(client: Client) -> None:
+    client.force_login(make_admin())
+    provider = make_provider()
+    path = reverse("admin:registry_insuranceprovider_change", args=[provider.pk])
+    as_it_is = SENT | {"name": provider.name, "slug": provider.slug, "api_base_url": ""}
+    as_it_is["information_use"] = provider.information_use
+
+    client.post(path, as_it_is | {"max_open_bookings_per_day": "3", "hold_minutes": "10"})
+
+    provider.refresh_from_db()
+    assert (provider.max_open_bookings_per_day, provider.hold_minutes) == (3, 10)
+    assert AuditLog.objects.get().metadata == {
+        "changed": ["max_open_bookings_per_day", "hold_minutes"]
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_open_bookings_per_day": "0"}, {"hold_minutes": "0"}, {"hold_minutes": "11"}],
+)
+def test_limits_that_no_insurer_can_have_are_refused(client: Client, wrong: dict[str, str]) -> None:
+    client.force_login(make_admin())
+
+    response = client.post(reverse("admin:registry_insuranceprovider_add"), SENT | wrong)
+
+    assert b"errorlist" in response.content
+    assert not InsuranceProvider.objects.exists()
+    assert not AuditLog.objects.exists()
