@@ -6,7 +6,7 @@ Insurer ∧ scope ∧ consent ∧ data class. What may not be seen is the same 4
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.db import connection
@@ -128,7 +128,7 @@ def doctor_seen(
     provider: InsuranceProvider, doctor_id: UUID, *, at: datetime, data_class: DataClass | None
 ) -> Seen:
     """Give the doctor, or the one 404; twin of `doctors_sharing`."""
-    given = {
+    given: dict[str, Any] = {
         "doctor": doctor_id,
         "provider": provider.pk,
         "status": provider.integration_status,

@@ -87,7 +87,7 @@ class ApiSchema(AutoSchema):
         method = self.method
         self.method = "POST" if method == "PATCH" else method
         try:
-            return super()._get_request_for_media_type(*args, **kwargs)
+            return super()._get_request_for_media_type(*args, **kwargs)  # type: ignore[no-untyped-call]
         finally:
             self.method = method
 

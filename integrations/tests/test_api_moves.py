@@ -66,8 +66,8 @@ def test_every_answer_with_an_appointment_names_its_version() -> None:
 
     assert made["ETag"] == again["ETag"] == '"1"'
     assert cancelled["ETag"] == '"2"'
-    assert caller.get(path, **{"If-None-Match": '"1"'}).status_code == 200
-    unchanged = caller.get(path, **{"If-None-Match": '"2"'})
+    assert caller.get(path, None, **{"If-None-Match": '"1"'}).status_code == 200
+    unchanged = caller.get(path, None, **{"If-None-Match": '"2"'})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
 
 

@@ -364,6 +364,7 @@ class DoctorLocation(Timestamped):
             models.Index(fields=["doctor"], name="location_by_doctor"),
             models.Index(Upper("city"), "doctor", name="location_by_city"),
             models.Index(fields=["state", "doctor"], name="location_by_state"),
+            models.Index(fields=["latitude", "longitude"], name="location_by_point"),
         ]
 
     def __str__(self) -> str:
