@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from registry.admin import ReadOnlyAdmin
-from scheduling.models import Appointment, Availability, AvailabilityException
+from scheduling.models import Appointment, Availability, AvailabilityException, BookingRules
 
 
 @admin.register(Availability)
@@ -22,9 +22,23 @@ class AvailabilityExceptionAdmin(ReadOnlyAdmin):
     exclude = ["reason"]
 
 
+@admin.register(BookingRules)
+class BookingRulesAdmin(ReadOnlyAdmin):
+    list_display = ["doctor", "lead_time_minutes", "horizon_days", "most_per_day"]
+    list_select_related = ["doctor"]
+    search_fields = ["doctor__full_name", "doctor__email", "doctor__registration_number"]
+
+
 @admin.register(Appointment)
 class AppointmentAdmin(ReadOnlyAdmin):
-    list_display = ["doctor", "insurance_provider", "appointment_time", "status", "location"]
+    list_display = [
+        "doctor",
+        "insurance_provider",
+        "appointment_time",
+        "token_number",
+        "status",
+        "location",
+    ]
     list_filter = ["status", "insurance_provider", "mode"]
     list_select_related = ["doctor", "insurance_provider", "location"]
     search_fields = ["doctor__full_name", "doctor__email", "external_appointment_id"]

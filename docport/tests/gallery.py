@@ -8,8 +8,10 @@ import html
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -41,10 +43,22 @@ DOCTOR = {
     "certificate-upload": "/credentials/add/",
     "hours": "/hours/",
     "week": "/calendar/",
+    "week-table": "/calendar/?table=1#all-week",
+    "why": "/calendar/2026-01-01/why/?time=8pm",
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
     "give": "/insurers/saral/give/",
     "withdraw": "/insurers/nila/withdraw/",
+}
+# Pages whose address only the demo knows: links to follow from the list of tomorrow.
+TOMORROW = f"/calendar/{datetime.now(ZoneInfo('Asia/Kolkata')).date() + timedelta(days=1)}/"
+FOLLOWED = {
+    "day": [],
+    "appointment": [".visit-what > a"],
+    "appointment-cancel": [".visit-what > a", "text=Cancel this appointment"],
+    "appointment-move": [".visit-what > a", "text=Move it"],
+    "appointment-move-confirm": [".visit-what > a", "text=Move it", ".times[open] .btn"],
+    "why-refused": [".question .btn"],
 }
 ADMIN = {
     "admin": "/admin/",
@@ -73,10 +87,19 @@ def pictures(browser: Browser, demo: dict[str, Any]) -> Iterator[Path]:
                 _sign_in(page, person)
             for name, path in screens.items():
                 page.goto(path)
-                file = FOLDER / f"{name}-{width}-{colours}.png"
-                page.screenshot(path=file, full_page=True)
-                yield file
+                yield _picture(page, f"{name}-{width}-{colours}")
+            for name, links in FOLLOWED.items() if screens is DOCTOR else []:
+                page.goto(TOMORROW)
+                for link in links:
+                    page.locator(link).first.click()
+                yield _picture(page, f"{name}-{width}-{colours}")
             context.close()
+
+
+def _picture(page: Page, name: str) -> Path:
+    file = FOLDER / f"{name}.png"
+    page.screenshot(path=file, full_page=True)
+    return file
 
 
 def _sign_in(page: Page, person: dict[str, str]) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -31,7 +33,7 @@ from registry.tests.factories import (
     make_verified_credential,
 )
 from scheduling.models import Appointment
-from scheduling.tests.factories import make_appointment, make_window
+from scheduling.tests.factories import make_appointment, make_exception, make_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -188,6 +190,7 @@ def make_busy_doctor() -> Cast:
             *registry_paths(place),
             *consent_paths(seeing, other),
             *scheduling_paths(appointments[-1], seeing),
+            *calendar_paths(place, hour),
         ],
     )
 
@@ -238,7 +241,50 @@ def scheduling_paths(appointment: Appointment, seeing: InsuranceProvider) -> lis
         reverse("scheduling:day", args=[appointment.appointment_time.date()]),
         reverse("scheduling:appointment", args=[appointment.pk]),
         reverse("scheduling:appointment_cancel", args=[appointment.pk]),
+        *moving_paths(appointment),
         reverse("scheduling:withdraw", args=[seeing.slug]),
+    ]
+
+
+def moving_paths(appointment: Appointment) -> list[str]:
+    """Give the free times, and the question about one of them."""
+    address = reverse("scheduling:appointment_move", args=[appointment.pk])
+    start = appointment.appointment_time + timedelta(days=7)
+    chosen = {
+        "start": f"{start:%Y-%m-%dT%H:%MZ}",
+        "place": appointment.location_id,
+        "version": appointment.version,
+        "seen": f"{appointment.appointment_time:%Y-%m-%dT%H:%MZ}",
+    }
+    return [address, f"{address}?{urlencode(chosen)}"]
+
+
+def calendar_paths(place: DoctorLocation, hour: datetime) -> list[str]:
+    """Add leave, extra hours and a hold to next week, and give the pages that show them."""
+    day = (hour + timedelta(days=7)).astimezone(ZoneInfo(place.timezone))
+    nine = day.replace(hour=9, minute=0)
+    make_exception(
+        place.doctor, starts_at=nine + timedelta(hours=1), ends_at=nine + timedelta(hours=2)
+    )
+    make_exception(
+        place.doctor,
+        kind="EXTRA",
+        location=place,
+        starts_at=nine + timedelta(hours=9),
+        ends_at=nine + timedelta(hours=10),
+    )
+    hold = {"status": "HELD", "hold_expires_at": hour + timedelta(hours=2)}
+    make_appointment(place.doctor, make_provider(), place, appointment_time=nine, **hold)
+    why = reverse("scheduling:why", args=[day.date()])
+    week = f"{reverse('scheduling:week')}?week={day.date()}"
+    return [
+        week,
+        # On a phone the table waits until it is asked for.
+        f"{week}&table=1#all-week",
+        reverse("scheduling:day", args=[day.date()]),
+        reverse("scheduling:day", args=[day.date() + timedelta(days=365)]),
+        why,
+        *(f"{why}?time={asked}" for asked in ("09:00", "10:00", "09:15", "09:07", "20:00")),
     ]
 
 
@@ -291,6 +337,22 @@ def test_refused_form_moves_to_its_summary_and_has_no_fault(live_server: LiveSer
 
     assert not found, "\n".join(found)
     assert focused
+
+
+def test_refusals_of_the_calendar_have_no_fault(live_server: LiveServer) -> None:
+    cast = make_busy_doctor()
+    day = now().date()
+    booked = Appointment.objects.get(status="BOOKED")
+    move, version = moving_paths(booked)[1], f"version={booked.version}"
+
+    with new_page() as page:
+        sign_in(page, live_server, cast.user)
+        why = f"{live_server.url}{reverse('scheduling:why', args=[day])}?time=99"
+        found = faults(page, why, status=422)
+        stale = f"{live_server.url}{move.replace(version, 'version=99')}"
+        found += faults(page, stale, status=409)
+
+    assert not found, "\n".join(found)
 
 
 def test_arrow_keys_move_in_the_week_and_one_cell_is_a_tab_stop(live_server: LiveServer) -> None:

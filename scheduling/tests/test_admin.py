@@ -6,7 +6,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains
 
 from registry.tests.factories import make_admin, make_doctor, make_location, make_provider
-from scheduling.models import Appointment
+from scheduling.models import Appointment, BookingRules
 from scheduling.tests.factories import make_appointment, make_exception, make_window
 
 pytestmark = pytest.mark.django_db
@@ -18,13 +18,16 @@ def admin(client: Client) -> Client:
     return client
 
 
-@pytest.mark.parametrize("model", ["availability", "availabilityexception", "appointment"])
+@pytest.mark.parametrize(
+    "model", ["availability", "availabilityexception", "bookingrules", "appointment"]
+)
 def test_admins_see_rows_and_change_none(
     admin: Client, model: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     rows: dict[str, list[Model]] = {
         "availability": [make_window(make_doctor()) for _ in range(8)],
         "availabilityexception": [make_exception(make_doctor()) for _ in range(8)],
+        "bookingrules": [BookingRules.objects.create(doctor=make_doctor()) for _ in range(8)],
         "appointment": [make_appointment(make_doctor(), make_provider()) for _ in range(8)],
     }
     row = rows[model][0]

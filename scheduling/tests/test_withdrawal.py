@@ -119,6 +119,37 @@ def test_each_appointment_can_be_chosen_alone(doctors_client: Client, standing: 
     assert (kept.status, unwanted.status, stranger.status) == ("BOOKED", "CANCELLED", "BOOKED")
 
 
+def test_what_was_cancelled_can_be_undone_one_by_one(
+    doctors_client: Client, standing: Consent
+) -> None:
+    booked = make_booking(standing)
+    doctors_client.post(address(standing.insurance_provider), {"appointments": "all"})
+
+    answer = doctors_client.post(
+        reverse("scheduling:appointment_undo", args=[booked.pk]), follow=True
+    )
+
+    assert "Undone: it is booked again." in answer.text
+    booked.refresh_from_db()
+    standing.refresh_from_db()
+    assert (booked.status, standing.consent_status) == ("BOOKED", "REVOKED")
+
+
+def test_a_hold_is_nobodys_appointment_yet(doctors_client: Client, standing: Consent) -> None:
+    make_appointment(
+        standing.doctor,
+        standing.insurance_provider,
+        status="HELD",
+        appointment_time=FAR_AWAY,
+        ends_at=FAR_AWAY + timedelta(minutes=15),
+        hold_expires_at=FAR_AWAY,
+    )
+
+    answer = doctors_client.get(address(standing.insurance_provider))
+
+    assert "Appointments to come" not in answer.text
+
+
 @pytest.mark.parametrize("what", ["keep", "", "nonsense"])
 def test_ticks_without_that_choice_cancel_nothing(
     doctors_client: Client, standing: Consent, what: str
