@@ -20,6 +20,7 @@ from scheduling.slots.values import (
     check_range,
 )
 
+_INSTANT = timedelta.resolution
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _NOWHERE = UUID(int=0)
@@ -121,10 +122,9 @@ def slot_and_reasons(
         BadRange: the instant is naive or not of our time.
     """
     check_instants(starts_at)
+    then = slots_between(schedule, starts_at=starts_at, ends_at=starts_at + _INSTANT, at=at)
     found = [
-        (slot, _with_mode(slot, mode))
-        for slot in slots_between(schedule, starts_at=starts_at, ends_at=starts_at + _MINUTE, at=at)
-        if slot.starts_at == starts_at and location_id in {None, slot.location_id}
+        (slot, _with_mode(slot, mode)) for slot in then if location_id in {None, slot.location_id}
     ]
     if not found:
         return None, _without_slot(schedule, starts_at, at, location_id)

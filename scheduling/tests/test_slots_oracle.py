@@ -203,14 +203,14 @@ def terms_at(draw: st.DrawFn, zones: dict[UUID, ZoneInfo]) -> Terms:
 @st.composite
 def weekly(draw: st.DrawFn, middle: date, zones: dict[UUID, ZoneInfo]) -> tuple[Window, ...]:
     windows: list[Window] = []
-    for day in draw(st.lists(st.sampled_from([0, 0, 0, -1, 1]), min_size=1, max_size=5)):
+    for day in draw(st.lists(st.sampled_from([0, 0, 0, -1, 1, -2]), min_size=1, max_size=5)):
         start = draw(STARTS)
         window = Window(
             (middle.weekday() + day) % 7,
             time(*divmod(start, 60)),
             time(*divmod((start + draw(LASTS)) % (24 * 60), 60)),
             middle + draw(st.sampled_from([-100, -100, -1, 0, 1])) * DAY,
-            middle + draw(st.integers(2, 4)) * DAY if draw(st.booleans()) else None,
+            middle + draw(st.integers(0, 3)) * DAY if draw(st.booleans()) else None,
             draw(terms_at(zones)),
         )
         if not any(share_time(window, other) for other in windows):
