@@ -63,13 +63,13 @@ def nothing_is_taken_twice(*, at: datetime) -> Iterator[str]:
 
 def limits_held(world: World, sides: list[DoctorsSide], *, at: datetime) -> Iterator[str]:
     """Check the limits of insurers and of the doctor whose rules nobody changed."""
-    undone = set().union(*(side.undone_days for side in sides))
+    filled = set().union(*(side.filled_days for side in sides))
     for doctor, day, *row in _rows(_OPEN_BY_INSURER, at=at, most=MOST_OPEN_A_DAY):
-        if (doctor, day) not in undone:
+        if (doctor, day) not in filled:
             yield f"more open bookings than an insurer may have: {doctor} {day} {row}"
     constant = [one.doctor.pk for one in world.practices if one.keeps_rules]
     for doctor, day, *row in _rows(_OCCUPYING_BY_DAY, at=at, most=MOST_PER_DAY, doctors=constant):
-        if (doctor, day) not in undone:
+        if (doctor, day) not in filled:
             yield f"more patients than the doctor sees a day: {doctor} {day} {row}"
 
 

@@ -43,8 +43,8 @@ class DoctorsSide:
     def __init__(self, practice: Practice) -> None:
         self._practice, self._random, self._done = practice, Random(), Event()
         self.told: dict[UUID, list[State]] = {}
-        # An undo asks for no limits, which are for those who book.
-        self.undone_days: set[tuple[UUID, date]] = set()
+        # Where they put an appointment themselves: the limits are for those who book.
+        self.filled_days: set[tuple[UUID, date]] = set()
         self.answers: Counter[str] = Counter()
         self.wrong: list[str] = []
 
@@ -165,13 +165,15 @@ class DoctorsSide:
         if one is not None:
             start, _ = self._random.choice(practice.starts)
             given: dict[str, Any] = {"appointment": one, "by": practice.user, "at": now()}
-            self._learn(actions.move(start=start, **given))
+            moved = actions.move(start=start, **given)
+            self.filled_days.add((moved.doctor_id, moved.local_date))
+            self._learn(moved)
 
     def _undo(self, practice: Practice) -> None:
         one = self._some_appointment(practice, *set(Appointment.Status) - {"BOOKED", "HELD"})
         if one is not None and one.previous_status:
             undone = actions.undo(appointment=one, by=practice.user, at=one.status_at)
-            self.undone_days.add((undone.doctor_id, undone.local_date))
+            self.filled_days.add((undone.doctor_id, undone.local_date))
             self._learn(undone)
 
     def _decided(self, change: Callable[[Mapping[UUID, Decision]], Any]) -> None:

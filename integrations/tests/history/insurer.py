@@ -103,7 +103,7 @@ class Client:
         }
         answer = self._post_once("/appointments", body)
         if self._is(answer, HTTPStatus.CREATED, *SLOT_CODES):
-            booked = self._learn(answer.json())
+            booked = self.learn(answer.json())
             self.external_ids[booked] = external_id
             return booked
         self.refused_ids.add(external_id)
@@ -157,7 +157,7 @@ class Client:
             return self._ask(appointment)
         answer = self._send("PATCH", path, headers=headers, **request)
         if self._is(answer, HTTPStatus.OK, *SLOT_CODES, "not_movable", "version_mismatch"):
-            self._learn(answer.json())
+            self.learn(answer.json())
         else:
             self._suggest(practice, answer.json().get("next_free", []))
             self._ask(appointment)
@@ -174,7 +174,7 @@ class Client:
         for _ in range(1 + (self._random.random() < REPEATS)):
             answer = self._send("POST", path, **request)
             if self._is(answer, HTTPStatus.OK, "not_cancellable"):
-                self._learn(answer.json())
+                self.learn(answer.json())
         return None
 
     def _look(self) -> None:
@@ -189,7 +189,7 @@ class Client:
         """Learn how it is, after an answer that was lost or that says it is otherwise."""
         answer = self._send("GET", f"/appointments/{appointment}")
         if self._is(answer, HTTPStatus.OK):
-            self._learn(answer.json())
+            self.learn(answer.json())
 
     def _post_once(self, path: str, body: Json) -> requests.Response:
         """Send a write with its key: sometimes after its answer was lost, sometimes once more."""
@@ -233,7 +233,8 @@ class Client:
             self.wrong.append(f"{request}: {answer.status_code} {answer.text[:300]}")
         return False
 
-    def _learn(self, told: Json) -> UUID:
+    def learn(self, told: Json) -> UUID:
+        """Remember an appointment as it was answered; give its id."""
         appointment = UUID(told["id"])
         start = datetime.fromisoformat(told["start"])
         state = State(
