@@ -44,8 +44,8 @@ def hold(
     Raises:
         Refused: with the answer.
     """
-    with _in_words(seen):
-        held = actions.hold(provider=provider, doctor=seen.doctor, at=at, **_time(seen, wanted))
+    with _in_words(seen, wanted):
+        held = actions.hold(provider=provider, doctor=seen.doctor, at=at, **_time(wanted))
     return Answer(_CREATED, representations.hold(held), doctor_id=seen.doctor.pk)
 
 
@@ -77,7 +77,7 @@ def book(
     Raises:
         Refused: with the answer.
     """
-    with _in_words(seen):
+    with _in_words(seen, wanted):
         booked = actions.book(
             provider=provider,
             doctor=seen.doctor,
@@ -86,7 +86,7 @@ def book(
             visit_type=wanted.get("visit_type") or "",
             hold_id=wanted.get("hold_id"),
             at=at,
-            **_time(seen, wanted),
+            **_time(wanted),
         )
     return Answer(_CREATED, representations.appointment(booked), doctor_id=seen.doctor.pk)
 
@@ -108,9 +108,9 @@ def move(
     Raises:
         Refused: with the answer.
     """
-    with _in_words(seen):
+    with _in_words(seen, wanted):
         moved = actions.move(
-            appointment=appointment, by=provider, at=at, version=version, **_time(seen, wanted)
+            appointment=appointment, by=provider, at=at, version=version, **_time(wanted)
         )
     return Answer(_OK, representations.appointment(moved))
 
@@ -141,7 +141,7 @@ def as_shared_now(answer: Answer, seen: Seen) -> Answer:
 
 
 @contextmanager
-def _in_words(seen: Seen) -> Iterator[None]:
+def _in_words(seen: Seen, wanted: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except actions.NotVisible as error:
@@ -149,27 +149,28 @@ def _in_words(seen: Seen) -> Iterator[None]:
     except BadRange as error:
         raise _wrong("start", "bad_range", str(error)) from error
     except tuple(_REFUSALS) as error:
+        if isinstance(error, actions.SlotRefused):
+            _check_place(seen.doctor, wanted)
         code = next(code for kind, code in _REFUSALS.items() if isinstance(error, kind))
         body = {"code": code, "extra": _against(error, seen)}
         status = problems.CODES[code].status
         raise Refused(Answer(status, body, doctor_id=seen.doctor.pk)) from error
 
 
-def _time(seen: Seen, wanted: dict[str, Any]) -> dict[str, Any]:
+def _time(wanted: dict[str, Any]) -> dict[str, Any]:
+    place = wanted.get("location_id")
     return {
         "start": wanted["start"],
-        "location": _place(seen.doctor, wanted),
+        # A slot that is had there is the doctor's; a place is looked up when there is none.
+        "location": None if place is None else DoctorLocation(pk=place),
         "mode": wanted.get("mode"),
     }
 
 
-def _place(doctor: Doctor, wanted: dict[str, Any]) -> DoctorLocation | None:
-    if wanted.get("location_id") is None:
-        return None
-    place = DoctorLocation.objects.filter(doctor=doctor, pk=wanted["location_id"]).first()
-    if place is None:
+def _check_place(doctor: Doctor, wanted: dict[str, Any]) -> None:
+    place = wanted.get("location_id")
+    if place is not None and not DoctorLocation.objects.filter(doctor=doctor, pk=place).exists():
         raise _wrong("location_id", "unknown", "The doctor has no such place.")
-    return place
 
 
 def _against(error: Exception, seen: Seen) -> dict[str, Any]:
