@@ -126,10 +126,14 @@ TEMPLATES = [
 FORM_RENDERER = "registry.forms.FormRenderer"
 
 DATABASES = {"default": env.dj_db_url("DATABASE_URL")}
+_given_options = DATABASES["default"].get("OPTIONS", {})
 DATABASES["default"]["OPTIONS"] = {
-    **DATABASES["default"].get("OPTIONS", {}),
+    **_given_options,
     "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 8), "timeout": 10},
     "application_name": "docport",
+    # For `registry.statements` alone, which are few and planned well without their values.
+    "prepare_threshold": 5,
+    "options": f"{_given_options.get('options', '')} -c plan_cache_mode=force_generic_plan".strip(),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -104,6 +104,10 @@ class _Waker:
     """
 
     def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew, as in a forked process: its thread is gone, its locks are as they were."""
         self._wanted = Event()
         self._starting, self._sending = Lock(), Lock()
         self._thread: Thread | None = None
@@ -112,22 +116,19 @@ class _Waker:
     def wake(self) -> None:
         """Have one wake-up sent soon; costs no more than setting a flag."""
         self._wanted.set()
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._run, name="wake-up", daemon=True)
+                self._thread.start()
 
     def finish(self) -> None:
         """Send what is still wanted, once what is being sent is gone."""
         with self._sending:
             self._send()
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = Thread(target=self._run, name="wake-up", daemon=True)
-                self._thread.start()
-
     def _run(self) -> None:
-        while self._wanted.wait():
+        while True:
+            self._wanted.wait()
             with self._sending:
                 self._send()
             sleep(_APART)
@@ -150,12 +151,6 @@ class _Waker:
 _waker = _Waker()
 
 
-def _renew_waker() -> None:
-    """Begin anew in a forked process, where the thread is not and its locks are as they were."""
-    global _waker  # noqa: PLW0603  There is one in each process.
-    _waker = _Waker()
-
-
 def wake_sequencer() -> None:
     """Ask a worker to look at the outbox soon; the sweep looks a little later without it."""
     _waker.wake()
@@ -166,5 +161,5 @@ def finish_waking() -> None:
     _waker.finish()
 
 
-os.register_at_fork(after_in_child=_renew_waker)
+os.register_at_fork(after_in_child=_waker.renew)
 atexit.register(finish_waking)

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import connection, models
 
+from registry.statements import prepared
+
 
 def insert(row: models.Model) -> None:
     """Add a row, as `row.save(force_insert=True)` does; a rule it breaks is an error."""
@@ -21,32 +23,33 @@ def insert_if_free(row: models.Model) -> bool:
 
 
 @cache
-def _fields(model: type[models.Model]) -> tuple["models.Field[Any, Any]", ...]:
-    return tuple(
-        field
+def _fields(model: type[models.Model]) -> dict[str, "models.Field[Any, Any]"]:
+    """Give the columns that the database does not number itself."""
+    return {
+        str(field.column): field
         for field in model._meta.concrete_fields
         if not isinstance(field, models.AutoField | models.BigAutoField)
-    )
+    }
 
 
 @cache
 def _statement(model: type[models.Model]) -> str:
     quoted = connection.ops.quote_name
     fields = _fields(model)
-    columns = ", ".join(quoted(field.column) for field in fields)
+    columns = ", ".join(quoted(column) for column in fields)
     values = ", ".join(["%s"] * len(fields))
     return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES ({values})"  # noqa: S608  Names of ours.
 
 
 def _insert(row: models.Model, statement: str) -> bool:
-    key = row._meta.pk
-    assert key is not None
+    assert row._meta.pk is not None
+    key = connection.ops.quote_name(str(row._meta.pk.column))
     values = [
         field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in _fields(type(row))
+        for field in _fields(type(row)).values()
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(f"{statement} RETURNING {connection.ops.quote_name(key.column)}", values)
+    with prepared() as cursor:
+        cursor.execute(f"{statement} RETURNING {key}", values)
         added = cursor.fetchone()
     if added is None:
         return False

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from integrations.models import IdempotencyRecord
 from registry import rows
 from registry.actions.transactions import Overtaken, TooBusy, lock_number, tried_again
 from registry.models import InsuranceProvider
+from registry.statements import prepared
 
 __all__ = [
     "KEPT_FOR",
@@ -118,7 +119,7 @@ class _Call:
         """
         lock = lock_number(f"{self.provider.pk} {self.method} {self.route} {self.key}")
         given = (lock, self.provider.pk, self.method, self.route, self.key)
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(_TAKE_LOCK_AND_LOOK, given)
             found = cursor.fetchone()
         assert found is not None

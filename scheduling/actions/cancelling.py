@@ -66,10 +66,9 @@ def cancel_locked(
     """
     if not standing.is_cancellable_at(at):
         raise NotCancellable(standing)
-    is_ours = isinstance(by, User)
+    standing.status_by = by if isinstance(by, User) else None
     # Only what somebody at the doctor's did can be undone there.
-    standing.previous_status = standing.status if is_ours else ""
-    standing.status_by = by if is_ours else None
+    standing.previous_status = standing.status if standing.status_by else ""
     standing.status = Appointment.Status.CANCELLED
     standing.cancel_reason, standing.cancel_note = reason, note
     standing.cancelled_at = standing.status_at = at

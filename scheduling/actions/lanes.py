@@ -11,11 +11,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from registry import ledger, rows
 from registry.actions.refusals import Refused, constraint_of
 from registry.models import Doctor, DoctorLocation
+from registry.statements import prepared
 from scheduling import diary, slots
 from scheduling.actions import locks
 from scheduling.models import Appointment
@@ -247,7 +248,7 @@ def places_of(slot: Slot) -> list[tuple[int, int]]:
 
 def standing_of(appointment: Appointment, at: datetime) -> Standing:
     """Read what stands already on the day and at the time of an appointment."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_STANDING, _values(appointment, at))
         found = cursor.fetchone()
     assert found is not None
@@ -319,14 +320,13 @@ def _write(
     return True
 
 
-def _tokens(appointment: Appointment) -> set[int | None]:
+def _tokens(appointment: Appointment) -> set[int]:
     same_day = Appointment.objects.filter(
-        location=appointment.location_id,
-        local_date=appointment.local_date,
-        token_number__isnull=False,
+        location=appointment.location_id, local_date=appointment.local_date
     )
     others = same_day.exclude(status=Appointment.Status.CANCELLED).exclude(pk=appointment.pk)
-    return set(others.values_list("token_number", flat=True))
+    numbers = others.values_list("token_number", flat=True)
+    return {number for number in numbers if number is not None}
 
 
 def _is_lane_taken(appointment: Appointment) -> bool:
@@ -341,7 +341,7 @@ def _is_lane_taken(appointment: Appointment) -> bool:
 
 def _clear_ended_holds(appointment: Appointment, at: datetime) -> None:
     """Remove holds that have run out, whoever had them, from where the appointment goes."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_CLEAR, _values(appointment, at))
         gone = cursor.fetchall()
     for (hold_id,) in gone:

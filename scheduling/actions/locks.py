@@ -6,14 +6,14 @@ Source: docs/adr/0011-who-waits-for-whom.md
 """
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
-
-from django.db import connection
 
 from consent.models import SHOWS
 from registry.actions.refusals import Refused
 from registry.actions.transactions import lock_number
 from registry.models import InsuranceProvider
+from registry.statements import prepared
 from scheduling.models import Appointment
 
 _SHARE_DOCTOR = "SELECT 1 FROM doctors WHERE id = %s FOR SHARE"
@@ -43,13 +43,13 @@ class AppointmentsNotShared(NotVisible):
 
 def take_doctor(doctor_id: UUID) -> None:
     """Keep out everybody who changes the doctor's calendar or hours."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_TAKE_DOCTOR, [doctor_id])
 
 
 def share_doctor(doctor_id: UUID) -> None:
     """Keep out who edits the doctor's hours; others who book, move or cancel may pass."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_SHARE_DOCTOR, [doctor_id])
 
 
@@ -59,8 +59,8 @@ def take_pair(*, doctor_id: UUID, provider: InsuranceProvider, at: datetime) -> 
     Raises:
         NotVisible, AppointmentsNotShared: the doctor shares no appointments with the insurer.
     """
-    given = {"doctor": doctor_id, "provider": provider.pk, "at": at}
-    with connection.cursor() as cursor:
+    given: dict[str, Any] = {"doctor": doctor_id, "provider": provider.pk, "at": at}
+    with prepared() as cursor:
         cursor.execute(_SHARE_DOCTOR_TAKE_CONSENT, given)
         found = cursor.fetchone()
     if found is None:
@@ -71,7 +71,7 @@ def take_pair(*, doctor_id: UUID, provider: InsuranceProvider, at: datetime) -> 
 
 def take_day(doctor_id: UUID, day: date) -> None:
     """Let changes that must count a doctor's day come one by one."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_TAKE_DAY, [lock_number(f"day {doctor_id} {day}")])
 
 

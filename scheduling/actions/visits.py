@@ -10,14 +10,14 @@ from scheduling.actions import lanes, locks
 from scheduling.actions.lanes import Wanted
 from scheduling.actions.telling import refresh_days, tell
 from scheduling.models import Appointment
+from scheduling.models import AppointmentStatus as Status
 from scheduling.slots import Slot
 
-_Status = Appointment.Status
 _EVENTS = {
-    _Status.BOOKED: "appointment.booked",
-    _Status.ARRIVED: "appointment.arrived",
-    _Status.COMPLETED: "appointment.completed",
-    _Status.NO_SHOW: "appointment.no_show",
+    Status.BOOKED: "appointment.booked",
+    Status.ARRIVED: "appointment.arrived",
+    Status.COMPLETED: "appointment.completed",
+    Status.NO_SHOW: "appointment.no_show",
 }
 _MARKED = ["status", "previous_status", "status_at", "status_by", "version"]
 _UNDONE = [*_MARKED, "cancel_reason", "cancel_note", "cancelled_at", "lane", "token_number"]
@@ -44,10 +44,10 @@ def mark_arrived(*, appointment: Appointment, by: User, at: datetime) -> Appoint
     Raises:
         NotMarkable: nothing was changed.
     """
-    standing = _taken(appointment, [_Status.BOOKED])
+    standing = _taken(appointment, [Status.BOOKED])
     if at.astimezone(standing.local_time.tzinfo).date() < standing.local_date:
         raise NotMarkable("Patients can be marked as arrived on the day of their appointment.")
-    return _mark(standing, _Status.ARRIVED, by=by, at=at)
+    return _mark(standing, Status.ARRIVED, by=by, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -60,9 +60,9 @@ def mark_completed(*, appointment: Appointment, by: User, at: datetime) -> Appoi
     Raises:
         NotMarkable: nothing was changed.
     """
-    standing = _taken(appointment, [_Status.BOOKED, _Status.ARRIVED])
+    standing = _taken(appointment, [Status.BOOKED, Status.ARRIVED])
     _check_has_begun(standing, at)
-    return _mark(standing, _Status.COMPLETED, by=by, at=at)
+    return _mark(standing, Status.COMPLETED, by=by, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -75,9 +75,9 @@ def mark_no_show(*, appointment: Appointment, by: User, at: datetime) -> Appoint
     Raises:
         NotMarkable: nothing was changed.
     """
-    standing = _taken(appointment, [_Status.BOOKED])
+    standing = _taken(appointment, [Status.BOOKED])
     _check_has_begun(standing, at)
-    return _mark(standing, _Status.NO_SHOW, by=by, at=at)
+    return _mark(standing, Status.NO_SHOW, by=by, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -103,7 +103,7 @@ def undo(*, appointment: Appointment, by: User, at: datetime) -> Appointment:
     standing.status, standing.previous_status = standing.previous_status, ""
     standing.status_at, standing.status_by = at, by
     standing.version += 1
-    if undone == _Status.CANCELLED:
+    if undone == Status.CANCELLED:
         _restore(standing, at)
     else:
         standing.save(update_fields=_MARKED)
@@ -115,17 +115,17 @@ def undo(*, appointment: Appointment, by: User, at: datetime) -> Appointment:
         undone=undone,
         status=standing.status,
     )
-    tell(_EVENTS[_Status(standing.status)], standing, at=at)
-    if undone == _Status.CANCELLED:
+    tell(_EVENTS[Status(standing.status)], standing, at=at)
+    if undone == Status.CANCELLED:
         refresh_days(standing, standing.local_date)
     return standing
 
 
-def _taken(appointment: Appointment, expected: list[Appointment.Status]) -> Appointment:
+def _taken(appointment: Appointment, expected: list[Status]) -> Appointment:
     locks.share_doctor(appointment.doctor_id)
     standing = locks.take_appointment(appointment)
     if standing.status not in expected:
-        label = _Status(standing.status).label
+        label = Status(standing.status).label
         raise NotMarkable(f"The appointment is marked \u201c{label}\u201d, so this does not fit.")
     return standing
 
@@ -135,9 +135,7 @@ def _check_has_begun(standing: Appointment, at: datetime) -> None:
         raise NotMarkable("This can be marked once the appointment has begun.")
 
 
-def _mark(
-    standing: Appointment, status: Appointment.Status, *, by: User, at: datetime
-) -> Appointment:
+def _mark(standing: Appointment, status: Status, *, by: User, at: datetime) -> Appointment:
     standing.previous_status, standing.status = standing.status, status
     standing.status_at, standing.status_by = at, by
     standing.version += 1

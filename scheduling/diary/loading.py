@@ -13,9 +13,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
-from django.db import connection
 
 from registry.models import Doctor
+from registry.statements import prepared
 from scheduling import slots
 from scheduling.models import AvailabilityException, BookingRules
 from scheduling.slots import Closure, Extra, Rules, Schedule, Taken, Terms, Window
@@ -135,7 +135,7 @@ def _load(
     at: datetime,
     ignoring: UUID | None,
 ) -> dict[UUID, Schedule]:
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _SCHEDULES,
             {

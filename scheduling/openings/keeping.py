@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from registry.statements import prepared
 from scheduling import slots
 from scheduling.openings.rows import Dates, bring_in_line
 
@@ -52,7 +53,7 @@ def refresh(*, doctor_id: UUID, first: date, last: date) -> None:
     Args:
         first, last: local dates at the place of what was changed, both included.
     """
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_HEAD, [doctor_id])
         head = cursor.fetchone()
     if head is None:

@@ -3,8 +3,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
+from registry.statements import prepared
 from scheduling import diary, slots
 from scheduling.slots import OpenDay
 
@@ -109,7 +108,7 @@ def computed(dates: Mapping[UUID, Dates]) -> dict[UUID, list[OpenDay]]:
 
 def right(dates: Mapping[UUID, Dates]) -> list[Day]:
     """Compute the open days that should be kept of some doctors."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_LABELS, [list(dates)])
         labels = {place: (specialization, city) for place, specialization, city in cursor}
     return [
@@ -121,7 +120,7 @@ def right(dates: Mapping[UUID, Dates]) -> list[Day]:
 
 def kept(doctor_ids: Sequence[UUID]) -> list[Day]:
     """Read all open days of some doctors."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_KEPT, [list(doctor_ids)])
         return [
             Day(doctor_id, OpenDay(*row, int(starts[::-1], 2)), *labels)
@@ -137,7 +136,7 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
     Call it with the heads locked: what others have committed before is then seen.
     """
     days = [day for found in computed(dates).values() for day in found]
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _PUT,
             {
