@@ -1,17 +1,48 @@
 """Open days: kept with every change, for the dates that a doctor's head covers."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection
 
+from registry.models import Doctor, DoctorLocation
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider
-from scheduling import openings
-from scheduling.models import OpenDay, OpenDayHead
-from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
+from scheduling import openings, tasks
+from scheduling.models import BookingRules, OpenDay, OpenDayHead
+from scheduling.tests.factories import (
+    TUESDAY_AT_9,
+    make_appointment,
+    make_exception,
+    make_window,
+)
 
 TUESDAY = date(2026, 11, 24)
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
 
 pytestmark = pytest.mark.django_db
+
+
+def opened(**window: Any) -> tuple[Doctor, DoctorLocation]:
+    """Add a doctor who is open on Tuesdays from 9 to 1, with open days as of `NOW`."""
+    doctor = make_doctor()
+    place = make_location(doctor)
+    make_window(doctor, place, **window)
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    return doctor, place
+
+
+def open_dates(doctor: Doctor) -> list[date]:
+    rows = OpenDay.objects.filter(doctor=doctor).order_by("local_date")
+    return list(rows.values_list("local_date", flat=True))
+
+
+def written() -> dict[date, str]:
+    """Tell of each row which transaction and command wrote it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT local_date, ctid::text FROM open_days")
+        return dict(cursor.fetchall())
 
 
 def test_an_open_day_says_when_and_how_much_is_free() -> None:
@@ -28,25 +59,212 @@ def test_an_open_day_says_when_and_how_much_is_free() -> None:
     assert day.free == 15
     assert (day.step_minutes, day.starts) == (15, 0b111_1111_1111_1111)
     assert (day.specialization, day.city) == ("general_medicine", "BENGALURU")
+    assert str(day) == "2026-11-24 from 03:45 UTC: 15 free"
 
 
 def test_a_head_covers_yesterday_to_a_week_after_the_horizon() -> None:
-    doctor = make_doctor()
+    doctor, _ = opened()
+
+    head = OpenDayHead.objects.get(doctor=doctor)
+
+    assert (head.covers_from, head.covers_to) == (date(2026, 11, 22), date(2027, 1, 29))
+    assert str(head) == "2026-11-22 to 2027-01-29"
+    assert open_dates(doctor) == [TUESDAY + week * WEEK for week in range(10)]
+
+
+def test_the_longest_horizon_is_covered_too() -> None:
+    doctor, _ = opened()
+    BookingRules.objects.create(doctor=doctor, horizon_days=180)
 
     openings.refresh_all(doctor_id=doctor.pk, at=NOW)
 
-    head = OpenDayHead.objects.get(doctor=doctor)
-    assert (head.covers_from, head.covers_to) == (date(2026, 11, 22), date(2027, 1, 29))
+    assert open_dates(doctor) == [TUESDAY + week * WEEK for week in range(27)]
+    assert openings.differences(doctor_ids=[doctor.pk]) == []
+
+
+def test_a_shorter_horizon_keeps_fewer_days() -> None:
+    doctor, _ = opened()
+    BookingRules.objects.create(doctor=doctor, horizon_days=7)
+
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+
+    assert open_dates(doctor) == [TUESDAY, TUESDAY + WEEK]
 
 
 def test_a_refresh_writes_only_what_differs() -> None:
-    doctor = make_doctor()
-    place = make_location(doctor)
-    make_window(doctor, place)
+    doctor, place = opened(day_of_week=1)
+    make_window(doctor, place, day_of_week=2)
     openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    before = written()
+    make_appointment(doctor, make_provider(), place)
+
+    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY + DAY)
+
+    assert {day for day, row in written().items() if row != before[day]} == {TUESDAY}
+    assert OpenDay.objects.get(local_date=TUESDAY).free == 15
+
+
+def test_a_refresh_takes_three_statements(django_assert_num_queries: Any) -> None:
+    doctor, _ = opened()
+
+    with django_assert_num_queries(3):
+        openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+
+
+def test_a_day_that_is_full_is_not_open() -> None:
+    doctor, place = opened(end_time=time(9, 15))
     make_appointment(doctor, make_provider(), place)
 
     openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
 
-    assert OpenDay.objects.get(local_date=TUESDAY).free == 15
-    assert OpenDay.objects.get(local_date=TUESDAY + timedelta(days=7)).free == 16
+    assert TUESDAY not in open_dates(doctor)
+    assert TUESDAY + WEEK in open_dates(doctor)
+
+
+def test_holds_are_in_no_open_day() -> None:
+    doctor, place = opened()
+    make_appointment(doctor, make_provider(), place, status="HELD")
+
+    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+
+    assert OpenDay.objects.get(local_date=TUESDAY).free == 16
+
+
+def test_dates_that_are_not_covered_are_left_alone() -> None:
+    doctor, place = opened()
+    before = written()
+    far = TUESDAY + 20 * WEEK
+    make_appointment(doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + 20 * WEEK)
+
+    openings.refresh(doctor_id=doctor.pk, first=far, last=far)
+
+    assert written() == before
+
+
+def test_a_doctor_without_a_head_is_left_alone() -> None:
+    doctor = make_doctor()
+    make_window(doctor)
+
+    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+
+    assert not OpenDay.objects.exists()
+
+
+def test_a_booking_takes_time_from_a_place_where_it_is_another_date() -> None:
+    doctor = make_doctor()
+    here = make_location(doctor)
+    there = make_location(doctor, name="Villa", timezone="America/New_York")
+    make_window(doctor, here)
+    # Monday evening in New York, while it is Tuesday morning in India.
+    make_window(doctor, there, day_of_week=0, start_time=time(22, 30), end_time=time(23))
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    make_appointment(doctor, make_provider(), here)
+
+    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+
+    assert openings.differences(doctor_ids=[doctor.pk]) == []
+
+
+# ---- days to come
+
+
+def test_the_task_keeps_days_of_whoever_has_hours_and_no_head() -> None:
+    regular, locum, idle = make_doctor(), make_doctor(), make_doctor()
+    make_window(regular)
+    make_exception(locum, kind="EXTRA")
+    make_exception(idle)
+
+    openings.extend(at=NOW, most=10)
+
+    heads = OpenDayHead.objects.values_list("doctor_id", flat=True)
+    assert set(heads) == {regular.pk, locum.pk}
+    assert open_dates(locum) == [TUESDAY]
+
+
+def test_days_are_added_before_they_come_into_the_horizon() -> None:
+    doctor, _ = opened()
+
+    soon = openings.extend(at=NOW + 5 * DAY, most=10)
+    later = openings.extend(at=NOW + 6 * DAY, most=10)
+
+    assert (soon, later) == (0, 1)
+    head = OpenDayHead.objects.get(doctor=doctor)
+    assert (head.covers_from, head.covers_to) == (date(2026, 11, 28), date(2027, 2, 4))
+    assert open_dates(doctor)[0] == TUESDAY + WEEK
+    assert openings.extend(at=NOW + 6 * DAY, most=10) == 0
+
+
+def test_not_more_are_extended_than_asked_for() -> None:
+    for _ in range(3):
+        make_window(make_doctor())
+
+    assert openings.extend(at=NOW, most=2) == 2
+    assert OpenDayHead.objects.count() == 2
+
+
+def test_the_task_counts_from_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "now", lambda: NOW)
+    make_window(make_doctor())
+
+    assert tasks.extend_open_days() == 1
+    assert OpenDayHead.objects.get().covers_from == date(2026, 11, 22)
+
+
+# ---- what is carried over from other tables
+
+
+def test_open_days_follow_the_specialization_and_the_city() -> None:
+    doctor, place = opened()
+
+    Doctor.objects.filter(pk=doctor.pk).update(specialization="cardiology")
+    DoctorLocation.objects.filter(pk=place.pk).update(city="Pune")
+
+    assert set(OpenDay.objects.values_list("specialization", "city")) == {("cardiology", "PUNE")}
+
+
+def test_another_zone_makes_the_days_anew() -> None:
+    doctor, place = opened()
+
+    DoctorLocation.objects.filter(pk=place.pk).update(timezone="Asia/Dubai")
+
+    assert open_dates(doctor) == []
+    assert openings.extend(at=NOW, most=10) == 1
+    assert OpenDay.objects.get(local_date=TUESDAY).first_free_at == TUESDAY_AT_9 + timedelta(
+        minutes=90
+    )
+
+
+@pytest.mark.parametrize("start", [time(9, 0, 30), time(9, 0, 0, 5)])
+def test_hours_start_on_the_minute(start: time) -> None:
+    with pytest.raises(IntegrityError, match="availability_starts_on_the_minute"):
+        make_window(make_doctor(), start_time=start)
+
+
+def test_extra_hours_start_on_the_minute_and_leave_at_any_instant() -> None:
+    odd: datetime = TUESDAY_AT_9 + timedelta(seconds=30)
+    make_exception(make_doctor(), starts_at=odd)
+
+    with pytest.raises(IntegrityError, match="exception_extra_starts_on_the_minute"):
+        make_exception(make_doctor(), kind="EXTRA", starts_at=odd)
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"free": 0}, "open_day_has_a_free_place"),
+        ({"step_minutes": 0}, "open_day_steps_forward"),
+        ({"last_free_at": TUESDAY_AT_9 - DAY}, "open_day_begins_before_its_last"),
+    ],
+)
+def test_the_database_refuses_open_days_that_cannot_be(values: dict[str, Any], rule: str) -> None:
+    opened()
+
+    with pytest.raises(IntegrityError, match=rule):
+        OpenDay.objects.filter(local_date=TUESDAY).update(**values)
+
+
+def test_a_head_covers_days() -> None:
+    opened()
+
+    with pytest.raises(IntegrityError, match="open_day_head_covers_days"):
+        OpenDayHead.objects.update(covers_to=date(2020, 1, 1))
