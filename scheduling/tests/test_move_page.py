@@ -123,7 +123,7 @@ def test_only_free_times_of_two_weeks_are_offered_but_its_own(
         ("Tuesday 24 November", 14, True),
         ("Tuesday 1 December", 16, False),
     ]
-    clocks = [choice.clock for choice in days[0].places[booked.location.name]]
+    clocks = [choice.text for choice in days[0].places[booked.location.name]]
     assert clocks[:2] == ["9:30am", "9:45am"]
 
 
@@ -222,7 +222,7 @@ def test_a_time_that_somebody_was_quicker_to_take_brings_fresh_ones(
         status_code=409,
     )
     assertContains(answer, "<title>Error: ", status_code=409)
-    clocks = [one.clock for one in answer.context["days"][0].places[booked.location.name]]
+    clocks = [one.text for one in answer.context["days"][0].places[booked.location.name]]
     assert "10am" not in clocks
     booked.refresh_from_db()
     assert booked.appointment_time == TUESDAY_AT_9

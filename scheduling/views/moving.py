@@ -2,6 +2,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -26,13 +27,11 @@ _SHOWN = timedelta(days=14)
 
 @dataclass(frozen=True)
 class Choice:
-    """A free time, in words; `value` is its start for the form, `mode` is told if it differs."""
+    """A free time; `name` adds what the page around it says to those who see it."""
 
-    value: str
-    clock: str
+    text: str
     name: str
-    mode: str
-    place_id: UUID
+    href: str
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,6 @@ class _Page:
         free = slots.free_slots(schedule, starts_at=starts_at, ends_at=ends_at, at=self.at)
         context = {
             **shown(self.mine),
-            "seen": _iso(self.mine.appointment_time),
             "days": _free_days(self.mine, free, {place.pk: place for place in self.places}),
             "has_places": len(self.places) > 1,
             "from": wording.day_and_month(first),
@@ -175,9 +173,7 @@ def _free_days(
             len(found),
             day == opened,
             {
-                places[place_id].name: [
-                    _choice(slot, places[place_id], mine.mode) for slot in there
-                ]
+                places[place_id].name: [_choice(mine, slot, places[place_id]) for slot in there]
                 for place_id, there in _by_place(found).items()
             },
         )
@@ -192,14 +188,20 @@ def _by_place(found: Iterable[Slot]) -> dict[UUID, list[Slot]]:
     return places
 
 
-def _choice(slot: Slot, place: DoctorLocation, mode: str) -> Choice:
+def _choice(mine: Appointment, slot: Slot, place: DoctorLocation) -> Choice:
+    """Offer a slot; how they meet is told only if it differs."""
     start = slot.starts_at.astimezone(ZoneInfo(place.timezone))
+    mode = "" if slot.mode == mine.mode else f", {Mode(slot.mode).label.lower()}"
+    chosen = {
+        "start": _iso(start),
+        "place": place.pk,
+        "version": mine.version,
+        "seen": _iso(mine.appointment_time),
+    }
     return Choice(
-        value=_iso(slot.starts_at),
-        clock=wording.clock(start),
+        text=f"{wording.clock(start)}{mode}",
         name=f"{wording.day_and_month(start.date())} at {place.name}",
-        mode="" if slot.mode == mode else Mode(slot.mode).label.lower(),
-        place_id=place.pk,
+        href=f"?{urlencode(chosen)}",
     )
 
 

@@ -49,7 +49,11 @@ def columns(board: Board, days: list[date], today: date) -> list[DayColumn]:
 def rows(board: Board, days: list[date]) -> list[tuple[str, list[Cell]]]:
     """Give a row for each time at which something starts on one of the days."""
     times = sorted({entry.starts_at.time() for entry in board.entries})
-    return [(wording.clock(at), [_cell(board, day, at) for day in days]) for at in times]
+    by_day = [(day, _on(board, day)) for day in days]
+    return [
+        (wording.clock(at), [_cell(board, day, at, entries) for day, entries in by_day])
+        for at in times
+    ]
 
 
 def _on(board: Board, day: date) -> list[Entry]:
@@ -77,13 +81,11 @@ def _why_closed(board: Board, entries: list[Entry]) -> str:
     return states.pop() if len(states) == 1 else "nothing open"
 
 
-def _cell(board: Board, day: date, at: time) -> Cell:
+def _cell(board: Board, day: date, at: time, entries: list[Entry]) -> Cell:
     """Describe a time of a day: who comes then, or else what starts then or lasts over it."""
     then = datetime.combine(day, at)
     name = f"{wording.day_and_month(day)}, {wording.clock(at)}"
-    lasting = [
-        entry for entry in _on(board, day) if _wall(entry.starts_at) <= then < _wall(entry.ends_at)
-    ]
+    lasting = [one for one in entries if _wall(one.starts_at) <= then < _wall(one.ends_at)]
     if not lasting:
         return Cell(name, "", (Link(f"{name}: outside your hours", "", links.why(then)),))
     # Hours may have changed since somebody booked; who comes is never hidden by what is free now.
