@@ -41,7 +41,7 @@ from scheduling.actions.hours import (
     affected_by_hours,
     set_weekly_hours,
 )
-from scheduling.actions.lanes import ExternalIdUsed, SlotRefused, SlotTaken, TooManyBookings
+from scheduling.actions.lanes import ExternalIdUsed, TooManyBookings
 from scheduling.actions.locks import AppointmentsNotShared, NotVisible
 from scheduling.actions.moving import NotMovable, Stale, move
 from scheduling.actions.rules import MOST_A_DAY, RulesRefused, set_booking_rules
@@ -53,6 +53,7 @@ from scheduling.actions.visits import (
     mark_no_show,
     undo,
 )
+from scheduling.actions.wanted import SlotRefused, SlotTaken
 
 __all__ = [
     "LONGEST_EXTRA_HOURS",

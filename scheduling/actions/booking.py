@@ -9,8 +9,9 @@ from registry.actions.refusals import Refused, constraint_of
 from registry.actions.transactions import joining
 from registry.models import Doctor, DoctorLocation, InsuranceProvider
 from scheduling.actions import lanes, locks
-from scheduling.actions.lanes import ExternalIdUsed, Wanted
+from scheduling.actions.lanes import ExternalIdUsed
 from scheduling.actions.telling import refresh_days, tell
+from scheduling.actions.wanted import Wanted
 from scheduling.models import Appointment
 from scheduling.slots import Reason
 

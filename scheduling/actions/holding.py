@@ -7,7 +7,7 @@ from registry.actions.refusals import Refused
 from registry.actions.transactions import joining
 from registry.models import Doctor, DoctorLocation, InsuranceProvider, User
 from scheduling.actions import lanes, locks
-from scheduling.actions.lanes import Wanted
+from scheduling.actions.wanted import Wanted
 from scheduling.models import Appointment
 
 LONGEST_HOLD = timedelta(minutes=10)

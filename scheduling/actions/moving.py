@@ -5,8 +5,8 @@ from registry.actions.refusals import Refused
 from registry.actions.transactions import joining
 from registry.models import DoctorLocation, InsuranceProvider, User
 from scheduling.actions import lanes, locks
-from scheduling.actions.lanes import Wanted
 from scheduling.actions.telling import refresh_days, tell
+from scheduling.actions.wanted import Wanted
 from scheduling.models import Appointment
 
 _CHANGED = [

@@ -7,8 +7,8 @@ from registry.actions.refusals import Refused
 from registry.models import User
 from scheduling import diary
 from scheduling.actions import lanes, locks
-from scheduling.actions.lanes import Wanted
 from scheduling.actions.telling import refresh_days, tell
+from scheduling.actions.wanted import Wanted
 from scheduling.models import Appointment
 from scheduling.models import AppointmentStatus as Status
 from scheduling.slots import Slot
