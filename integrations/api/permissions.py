@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from rest_framework.exceptions import MethodNotAllowed, NotFound
 from rest_framework.permissions import BasePermission
@@ -20,6 +19,7 @@ from consent.models import SHOWS, Consent, DataClass, visible_doctors
 from integrations.api.problems import Problem
 from integrations.models import ApiKey, Scope
 from registry.models import Doctor, InsuranceProvider
+from registry.statements import prepared
 from scheduling.models import Appointment
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def doctor_seen(
         "status": provider.integration_status,
         "at": at,
     }
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_SEEN, given)
         row = cursor.fetchone()
     if row is None:

@@ -492,3 +492,24 @@ def test_a_cancellation_needs_a_known_reason() -> None:
         assert response.status_code == 400
     booked.refresh_from_db()
     assert booked.status == "BOOKED"
+
+
+def test_a_booking_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(  # type: ignore[no-untyped-def]
+    django_assert_num_queries,
+) -> None:
+    caller = make_caller(insurance_provider=make_provider(max_open_bookings_per_day=100))
+    doctor = open_on_tuesdays(caller)
+    place = make_location(doctor)
+    caller.book(wanted(doctor))
+    # The key, the doctor with the consent, and what a booking in one transaction needs.
+    queries = 13
+
+    with django_assert_num_queries(queries):
+        second = wanted(doctor, start="2026-11-24T09:15:00+05:30", external_appointment_id="V-2")
+        caller.book(second, key="key-2")
+    for number in range(2, 12):
+        start = TUESDAY_AT_9 + timedelta(minutes=15 * number)
+        make_appointment(doctor, caller.provider, place, appointment_time=start)
+    with django_assert_num_queries(queries):
+        third = wanted(doctor, start="2026-11-24T12:30:00+05:30", external_appointment_id="V-3")
+        caller.book(third, key="key-3")
