@@ -15,7 +15,7 @@ def _forget_what_tests_before_have_prepared() -> None:
         transaction.set_rollback(True)
 
 
-def run(number: object) -> object:
+def run(number: int) -> object:
     with prepared() as cursor:
         cursor.execute(_TWICE, {"number": number})
         (found,) = cursor.fetchone() or (None,)
