@@ -348,6 +348,7 @@ def test_a_load_reads_no_whole_table() -> None:
         diary.load(doctor=doctors[0], **period)
         diary.load_many(doctor_ids=[doctor.pk for doctor in doctors], **period)
 
+    assert len(captured) == 2
     for one in captured.captured_queries:
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN (FORMAT JSON) " + one["sql"].replace("%", "%%"))

@@ -172,18 +172,18 @@ def oracle(question: Question) -> list[Found]:
     return found
 
 
-# Around a clock change, which comes at night, more often than elsewhere.
-STARTS = st.sampled_from([0, 0, 15, 30, 60, 75, 120, 540, 1320]) | st.integers(0, 24 * 60 - 1)
+# Around midnight and a clock change, which comes at night, more often than elsewhere.
+STARTS = st.sampled_from([0, 0, 15, 30, 75, 120, 540, 1260, 1380]) | st.integers(0, 24 * 60 - 1)
 LASTS = st.sampled_from([240, 300, 360, 225]) | st.integers(15, 1439)
-ODD = st.integers(-2880, 2880)
+ODD = st.integers(-2160, 2160)
 
 
 @st.composite
 def periods(draw: st.DrawFn, middle: date, longest: int) -> tuple[datetime, datetime]:
-    """Draw a period of at most `longest` minutes within two days of the middle."""
+    """Draw a period of at most `longest` minutes within 36 hours of the middle."""
     noon = datetime.combine(middle, time(12), tzinfo=UTC)
     # Often such that it touches slots without meeting them.
-    start = noon + draw(st.integers(-192, 192).map(lambda count: 15 * count) | ODD) * MINUTE
+    start = noon + draw(st.integers(-144, 144).map(lambda count: 15 * count) | ODD) * MINUTE
     return start, start + draw(st.sampled_from([15, 30, 60]) | st.integers(1, longest)) * MINUTE
 
 
@@ -203,13 +203,13 @@ def terms_at(draw: st.DrawFn, zones: dict[UUID, ZoneInfo]) -> Terms:
 @st.composite
 def weekly(draw: st.DrawFn, middle: date, zones: dict[UUID, ZoneInfo]) -> tuple[Window, ...]:
     windows: list[Window] = []
-    for day in draw(st.lists(st.sampled_from([0, 0, 0, -1, 1, -2]), min_size=1, max_size=5)):
+    for day in draw(st.lists(st.sampled_from([0, 0, -1, -1, -2, 1]), min_size=1, max_size=5)):
         start = draw(STARTS)
         window = Window(
             (middle.weekday() + day) % 7,
             time(*divmod(start, 60)),
             time(*divmod((start + draw(LASTS)) % (24 * 60), 60)),
-            middle + draw(st.sampled_from([-100, -100, -1, 0, 1])) * DAY,
+            middle + draw(st.sampled_from([-100, -100, -100, -1, 0])) * DAY,
             middle + draw(st.integers(0, 3)) * DAY if draw(st.booleans()) else None,
             draw(terms_at(zones)),
         )
@@ -231,18 +231,32 @@ def share_time(one: Window, other: Window) -> bool:
 
 
 @st.composite
+def visits_of(draw: st.DrawFn, slot: Planned) -> tuple[datetime, datetime]:
+    """Draw the time of a slot, or one just before or after it."""
+    starts_at = slot.starts_at + draw(st.sampled_from([0, 0, -1, 1])) * slot.terms.length
+    return starts_at, starts_at + slot.terms.length
+
+
+@st.composite
 def questions(draw: st.DrawFn) -> Question:
     zone, zone_abroad, middle = draw(st.sampled_from(CHANGES))
     zones = {CLINIC: ZoneInfo(zone), HOSPITAL: ZoneInfo(zone), ABROAD: ZoneInfo(zone_abroad)}
     noon = datetime.combine(middle, time(12), tzinfo=UTC)
     near_noon = st.integers(-1440, 1440).map(lambda count: noon + count * MINUTE)
     extras, closures, visits = (
-        draw(st.lists(periods(middle, longest), max_size=most))
-        for longest, most in ((600, 3), (900, 4), (240, 5))
+        draw(st.lists(periods(middle, longest), max_size=3)) for longest in (600, 900, 240)
     )
-    schedule = Schedule(
+    hours = Schedule(
         windows=draw(weekly(middle, zones)),
         extras=tuple(Extra(*period, draw(terms_at(zones))) for period in extras),
+    )
+    there = planned(hours, middle)
+    if there:
+        visits += [
+            draw(visits_of(slot)) for slot in draw(st.lists(st.sampled_from(there), max_size=5))
+        ]
+    schedule = replace(
+        hours,
         closures=tuple(
             Closure(*period, draw(st.sampled_from([*PLACES, None]))) for period in closures
         ),
