@@ -442,14 +442,15 @@ def test_who_keeps_no_hours_gets_no_way_to_them(
     client: Client, doctor: Doctor, place: DoctorLocation
 ) -> None:
     make_window(doctor, place)
-    make_exception(doctor)
+    leave = make_exception(doctor)
     receptionist = make_user(doctor=doctor, role=User.Role.DELEGATE)
     assign_perm("manage_appointments", receptionist, doctor)
     client.force_login(receptionist)
 
     for address in (WEEK, TUESDAY, "/calendar/2026-11-25/", "/calendar/?week=2026-01-05"):
         answer = client.get(address)
-        assertNotContains(answer, 'href="/leave/')
+        for way in ("/leave/add/", "/leave/extra/", f"/leave/{leave.pk}/"):
+            assertNotContains(answer, way)
         assertNotContains(answer, 'class="btn" href="/hours/')
     assertContains(client.get(WEEK), 'href="/calendar/2026-11-24/#at-1000"')
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -266,7 +267,7 @@ def test_a_version_that_never_was_changes_nothing(page: Client, booked: Appointm
     ],
 )
 def test_what_cannot_be_moved_offers_no_times(
-    page: Client, doctor: Doctor, given: dict[str, object], said: str
+    page: Client, doctor: Doctor, given: dict[str, Any], said: str
 ) -> None:
     row = make_appointment(doctor, make_provider(), **given)
 
