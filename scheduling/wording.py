@@ -54,3 +54,31 @@ def length_of(start: time, end: time) -> timedelta:
 def zone_name(zone: str) -> str:
     """Name an IANA zone, such as `India Standard Time`."""
     return _ZONE_NAMES.get(zone, f"{zone.replace('_', ' ')} time")
+
+
+def span(starts_at: datetime, ends_at: datetime, *, year: int) -> str:
+    """Say when something lasts, such as `Tuesday 24 November, 2pm to 5pm`.
+
+    Args:
+        starts_at: in the zone in which it is told, as `ends_at`.
+        year: the year that goes without saying.
+    """
+    first, last = starts_at.date(), (ends_at - timedelta(microseconds=1)).date()
+    starts, ends = clock(starts_at), clock(ends_at)
+    if starts == ends == _NAMES[_MIDNIGHT]:
+        return f"{_span_of_dates(first, last, year)}, all day"
+    if first == last:
+        return f"{_dated(first, year)}, {starts} to {ends}"
+    if last == first + timedelta(days=1) and ends_at.time() <= starts_at.time():
+        return f"{_dated(first, year)}, {starts} to {ends} next day"
+    return f"{_dated(first, year)}, {starts} to {_dated(last, year)}, {ends}"
+
+
+def _span_of_dates(first: date, last: date, year: int) -> str:
+    return (
+        _dated(first, year) if first == last else f"{_dated(first, year)} to {_dated(last, year)}"
+    )
+
+
+def _dated(day: date, year: int) -> str:
+    return day_and_month(day) if day.year == year else full_date(day)

@@ -1,4 +1,4 @@
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
@@ -68,3 +68,38 @@ def test_periods_and_lengths_have_words() -> None:
     assert wording.full_date(date(2026, 11, 4)) == "Wednesday 4 November 2026"
     assert wording.day_and_month(date(2026, 11, 4)) == "Wednesday 4 November"
     assert wording.zone_name("America/New_York") == "America/New York time"
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at", "words"),
+    [
+        ("2026-11-24T14:00", "2026-11-24T17:00", "Tuesday 24 November, 2pm to 5pm"),
+        ("2026-11-24T00:00", "2026-11-25T00:00", "Tuesday 24 November, all day"),
+        (
+            "2026-11-30T00:00",
+            "2026-12-05T00:00",
+            "Monday 30 November to Friday 4 December, all day",
+        ),
+        ("2026-11-24T14:00", "2026-11-25T00:00", "Tuesday 24 November, 2pm to midnight"),
+        ("2026-11-24T22:00", "2026-11-25T02:00", "Tuesday 24 November, 10pm to 2am next day"),
+        (
+            "2026-11-24T14:00",
+            "2026-11-26T10:00",
+            "Tuesday 24 November, 2pm to Thursday 26 November, 10am",
+        ),
+        (
+            "2026-11-24T09:00",
+            "2026-11-25T17:00",
+            "Tuesday 24 November, 9am to Wednesday 25 November, 5pm",
+        ),
+        (
+            "2026-12-31T00:00",
+            "2027-01-02T00:00",
+            "Thursday 31 December to Friday 1 January 2027, all day",
+        ),
+    ],
+)
+def test_spans_have_words(starts_at: str, ends_at: str, words: str) -> None:
+    starts, ends = (datetime.fromisoformat(at) for at in (starts_at, ends_at))
+
+    assert wording.span(starts, ends, year=2026) == words
