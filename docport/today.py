@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from consent.models import Consent
 from docport.checklist import Checklist, Facts, checklist, facts_of
 from integrations.models import ProviderDoctorSync
 from registry.models import Doctor, InsuranceProvider
-from scheduling.models import Appointment
-from scheduling.wording import clock, day_and_month, full_date
+from scheduling.models import Appointment, AvailabilityException
+from scheduling.wording import clock, day_and_month, full_date, span
 
 Status = Appointment.Status
 SyncStatus = ProviderDoctorSync.Status
@@ -62,6 +64,15 @@ class Alarm:
 
 
 @dataclass(frozen=True)
+class Leave:
+    """Leave that falls on now or on what is left of today; `until_tomorrow` at all places."""
+
+    id: UUID
+    words: str
+    until_tomorrow: bool
+
+
+@dataclass(frozen=True)
 class Today:
     """What the page shows."""
 
@@ -72,11 +83,17 @@ class Today:
     insurers: list[Insurer]
     warnings: list[Alarm]
     checklist: Checklist
+    leave: list[Leave]
 
     @property
     def coming(self) -> int:
         """Count the appointments of today that are still to come or were kept."""
         return sum(visit.appointment.status != Status.CANCELLED for visit in self.visits)
+
+    @property
+    def rest_is_leave(self) -> bool:
+        """Tell whether nothing is left of today that could become leave."""
+        return any(leave.until_tomorrow for leave in self.leave)
 
     @property
     def seeing(self) -> int:
@@ -98,6 +115,7 @@ def today_of(doctor: Doctor, *, at: datetime) -> Today:
         insurers=insurers,
         warnings=_warnings(facts, insurers),
         checklist=checklist(facts),
+        leave=_leave(doctor, local),
     )
 
 
@@ -113,6 +131,30 @@ def _visits(doctor: Doctor, local: datetime) -> list[Visit]:
     ends_at = datetime.combine(local.date() + timedelta(days=1), time(0), tzinfo=zone)
     rows = Appointment.objects.filter(doctor=doctor).booked().touching(starts_at, ends_at)
     return [_visit(row, local) for row in rows.select_related("insurance_provider", "location")]
+
+
+def _leave(doctor: Doctor, local: datetime) -> list[Leave]:
+    ends_at = datetime.combine(local.date() + timedelta(days=1), time(0), tzinfo=local.tzinfo)
+    rows = AvailabilityException.objects.filter(
+        doctor=doctor, kind=AvailabilityException.Kind.CLOSED
+    ).touching(local, ends_at)
+    return [
+        Leave(
+            row.pk,
+            words=_leave_in_words(row, local),
+            until_tomorrow=row.location is None
+            and row.starts_at <= local
+            and ends_at <= row.ends_at,
+        )
+        for row in rows.select_related("location").order_by("starts_at")
+    ]
+
+
+def _leave_in_words(row: AvailabilityException, local: datetime) -> str:
+    zone = ZoneInfo(row.location.timezone) if row.location else local.tzinfo
+    starts, ends = row.starts_at.astimezone(zone), row.ends_at.astimezone(zone)
+    words = span(starts, ends, year=local.year)
+    return f"{words}, at {row.location.name}" if row.location else words
 
 
 def _next_visit(doctor: Doctor, visits: Iterable[Visit], local: datetime) -> Visit | None:
@@ -139,15 +181,18 @@ def _visit(row: Appointment, local: datetime) -> Visit:
 
 def _insurers(doctor: Doctor, local: datetime) -> list[Insurer]:
     world = InsuranceProvider.Status.SANDBOX if doctor.is_sandbox else InsuranceProvider.Status.LIVE
-    showing = Consent.objects.showing_at(local).filter(doctor=doctor)
-    seeing = set(showing.values_list("insurance_provider_id", flat=True))
+    showing = Consent.objects.showing_at(local).filter(
+        doctor=doctor, insurance_provider=OuterRef("pk")
+    )
     syncs = {
         sync.insurance_provider_id: sync
         for sync in ProviderDoctorSync.objects.filter(doctor=doctor)
     }
     return [
-        _insurer(provider, syncs.get(provider.pk), local, sees=provider.pk in seeing)
-        for provider in InsuranceProvider.objects.filter(integration_status=world)
+        _insurer(provider, syncs.get(provider.pk), local, sees=provider.is_seeing)
+        for provider in InsuranceProvider.objects.filter(integration_status=world).annotate(
+            is_seeing=Exists(showing)
+        )
     ]
 
 

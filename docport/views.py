@@ -32,6 +32,8 @@ def home(request: HttpRequest) -> HttpResponse:
             "is_doctor": is_doctor,
             "sees_appointments": is_doctor
             or user.has_perm("registry.manage_appointments", user.doctor),
+            "sees_schedule": is_doctor or user.has_perm("registry.manage_schedule", user.doctor),
+            "undo": request.GET.get("undo", ""),
         },
     )
 

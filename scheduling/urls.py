@@ -2,7 +2,17 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from scheduling.views import appointments, calendar, hours, moving, why, withdrawal
+from scheduling.views import (
+    appointments,
+    calendar,
+    holidays,
+    hours,
+    leave,
+    moving,
+    rules,
+    why,
+    withdrawal,
+)
 
 
 class DateConverter:
@@ -22,6 +32,14 @@ register_converter(DateConverter, "date")
 app_name = "scheduling"
 urlpatterns = [
     path("hours/", hours.hours, name="hours"),
+    path("hours/rules/", rules.booking_rules, name="booking_rules"),
+    path("leave/", leave.leave_list, name="leave_list"),
+    path("leave/add/", leave.leave_add, name="leave_add"),
+    path("leave/extra/", leave.extra_add, name="extra_add"),
+    path("leave/today/", leave.leave_today, name="leave_today"),
+    path("leave/holidays/", holidays.holidays_list, name="holidays"),
+    path("leave/<uuid:exception_id>/", leave.exception_edit, name="exception_edit"),
+    path("leave/<uuid:exception_id>/remove/", leave.exception_remove, name="exception_remove"),
     path("calendar/", calendar.week, name="week"),
     path("calendar/<date:day>/", calendar.day, name="day"),
     path("calendar/<date:day>/why/", why.why, name="why"),

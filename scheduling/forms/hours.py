@@ -1,5 +1,4 @@
 import re
-from collections import Counter
 from collections.abc import Iterable
 from datetime import date, time, timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from django.http import QueryDict
 
 from scheduling import wording
 from scheduling.actions import HoursRefused, HoursWindow
+from scheduling.forms.terms import TERMS, TermsForm, usual_terms
 from scheduling.forms.times import WallTimeField, read_time
 from scheduling.models import Availability, DayOfWeek, Mode
 
@@ -17,13 +17,7 @@ Typed = dict[str, str]
 Week = list[list[Typed]]
 
 MOST_PERIODS = 8
-TERMS = ["slot_duration_minutes", "capacity", "buffer_minutes", "mode"]
-USUAL: Typed = {
-    "slot_duration_minutes": "15",
-    "capacity": "1",
-    "buffer_minutes": "0",
-    "mode": Mode.IN_PERSON.value,
-}
+MOST_DAYS_TOLD = 3
 PRESETS = {
     "morning": ("Morning 9am to 1pm", [("09:00", "13:00")]),
     "evening": ("Evening 5pm to 8pm", [("17:00", "20:00")]),
@@ -40,7 +34,7 @@ def is_editing(data: QueryDict) -> bool:
     return any(command in data for command in _COMMANDS)
 
 
-class VisitsForm(forms.Form):
+class VisitsForm(TermsForm):
     """What holds for all periods that say nothing else, and from when."""
 
     effective_from = forms.DateField(
@@ -48,19 +42,7 @@ class VisitsForm(forms.Form):
         help_text="Days before it stay as they were.",
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
-    slot_duration_minutes = forms.IntegerField(
-        label="Minutes for each visit", min_value=5, max_value=240
-    )
-    capacity = forms.IntegerField(
-        label="Patients at the same time",
-        help_text="With more than one, each patient gets a token number.",
-        min_value=1,
-        max_value=50,
-    )
-    buffer_minutes = forms.IntegerField(
-        label="Minutes of break between visits", min_value=0, max_value=120
-    )
-    mode = forms.ChoiceField(label="How you meet", choices=Mode.choices)
+    field_order = ["effective_from", *TERMS]
 
 
 class PeriodForm(forms.Form):
@@ -168,8 +150,7 @@ class HoursForm:
     def of_rows(cls, rows: Iterable[Availability], *, effective_from: date) -> "HoursForm":
         """Show hours that stand; the terms that most periods share stand for the week."""
         rows = list(rows)
-        terms = Counter(tuple(str(getattr(row, name)) for name in TERMS) for row in rows)
-        usual = dict(zip(TERMS, terms.most_common(1)[0][0], strict=True)) if terms else dict(USUAL)
+        usual = usual_terms(rows)
         week: Week = [[] for _ in DayOfWeek]
         for row in sorted(rows, key=lambda row: row.start_time):
             own = {name: str(getattr(row, name)) for name in TERMS}
@@ -215,6 +196,16 @@ class HoursForm:
         """Give the periods as the action takes them, in the order of `periods`."""
         return [period.window(self.visits.cleaned_data) for period in self.periods]
 
+    def changes_of(self, before: Iterable[Availability]) -> str:
+        """Say which days differ from the hours before, such as `Tuesday is 9am to noon`."""
+        old, new = _by_day(before), _by_day(self.windows())
+        changed = [day for day in DayOfWeek if old[day] != new[day]]
+        if not changed:
+            return "Nothing has changed."
+        if len(changed) > MOST_DAYS_TOLD:
+            return f"{len(changed)} days have changed."
+        return " ".join(_day_in_words(day, new[day]) for day in changed)
+
     def show(self, refusal: HoursRefused) -> None:
         """Put what the action found beside the periods it is about."""
         for problem in refusal.problems:
@@ -227,6 +218,20 @@ class HoursForm:
                 day.focus = focus
             if data.get("add") == str(day.number):
                 day.periods[-1].fields["start_time"].widget.attrs[focus] = True
+
+
+def _by_day(windows: Iterable[Availability | HoursWindow]) -> dict[int, list[tuple[Any, ...]]]:
+    """Sort what the windows of each weekday say, by their start."""
+    found: dict[int, list[tuple[Any, ...]]] = {day: [] for day in DayOfWeek}
+    for one in windows:
+        terms = (getattr(one, name) for name in TERMS)
+        found[one.day_of_week].append((one.start_time, one.end_time, *terms))
+    return {day: sorted(periods) for day, periods in found.items()}
+
+
+def _day_in_words(day: DayOfWeek, periods: list[tuple[Any, ...]]) -> str:
+    words = [wording.period(start, end) for start, end, *_ in periods]
+    return f"{day.label} is {' and '.join(words) or 'closed'} now."
 
 
 def _read(data: QueryDict) -> Week:

@@ -11,7 +11,7 @@ from pytest_django.asserts import assertContains, assertNotContains
 from registry.models import Doctor, DoctorLocation, User
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider, make_user
 from scheduling.models import Availability
-from scheduling.tests.factories import make_appointment, make_window
+from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
 
 pytestmark = pytest.mark.django_db
 HOURS = "/hours/"
@@ -129,18 +129,60 @@ def test_hours_are_saved(page: Client, place: DoctorLocation) -> None:
     assert morning.valid_from == date(2026, 11, 24)
 
 
-def test_appointments_that_fall_outside_are_told(
+def test_who_would_be_outside_is_decided_on_first(
     page: Client, doctor: Doctor, place: DoctorLocation
 ) -> None:
     make_window(doctor, place)
-    make_appointment(doctor, make_provider(), place)
+    kept, gone = (
+        make_appointment(doctor, make_provider(name=name), place, appointment_time=start)
+        for name, start in (("Acme", TUESDAY_AT_9), ("Best", TUESDAY_AT_9 + timedelta(hours=1)))
+    )
+    data = typed(place, **MONDAY_MORNING)
 
-    response = page.post(HOURS, typed(place, **MONDAY_MORNING), follow=True)
+    asked = page.post(HOURS, data)
 
-    assertContains(response, "1 appointment is outside your hours now")
-    make_appointment(doctor, make_provider(), place, appointment_time=NOW + timedelta(days=2))
-    response = page.post(HOURS, typed(place), follow=True)
-    assertContains(response, "2 appointments are outside your hours now")
+    assertContains(asked, "2 appointments to decide on")
+    assertContains(asked, "Hours at Jayanagar Clinic from Tuesday 24 November 2026")
+    assertContains(asked, '<input type="hidden" name="0-0-end_time" value="1pm">')
+    assert Availability.objects.get().day_of_week == 1
+    back = page.post(HOURS, data | {"decision-back": "1"})
+    assertContains(back, 'name="0-0-end_time" value="13:00"')
+
+    decided = {
+        "decision-for": f"{kept.pk} {gone.pk}",
+        f"decision-{kept.pk}-what": "keep",
+        f"decision-{gone.pk}-what": "cancel",
+    }
+    response = page.post(HOURS, data | decided, follow=True)
+    assertContains(
+        response,
+        "Monday is 9am to 1pm now. Tuesday is closed now. "
+        "1 appointment kept, 1 cancelled; Best is told within seconds.",
+    )
+    gone.refresh_from_db()
+    assert gone.cancel_reason == "doctor_unavailable"
+
+
+def test_what_changed_is_said(page: Client, place: DoctorLocation) -> None:
+    week = {
+        f"{day}-0-{name}": value
+        for day in range(4)
+        for name, value in (("start_time", "9"), ("end_time", "13"))
+    }
+
+    assertContains(page.post(HOURS, typed(place, **week), follow=True), "4 days have changed.")
+    assertContains(page.post(HOURS, typed(place, **week), follow=True), "Nothing has changed.")
+    page.post(HOURS, typed(place, **week))
+    evening = {"3-1-start_time": "17", "3-1-end_time": "2am"}
+    response = page.post(HOURS, typed(place, **week, **evening), follow=True)
+    assertContains(response, "Thursday is 9am to 1pm and 5pm to 2am next day now.")
+
+
+def test_leave_and_booking_rules_are_a_tap_away(page: Client, place: DoctorLocation) -> None:
+    response = page.get(HOURS)
+
+    assertContains(response, f'href="{reverse("scheduling:booking_rules")}"')
+    assertContains(response, f'href="{reverse("scheduling:leave_list")}"')
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,12 @@ from registry.actions import Refused
 from registry.http import SignedInRequest, doctor_of
 from registry.models import Doctor, DoctorLocation
 from scheduling import actions, diary, wording
-from scheduling.forms import HoursForm, is_editing
+from scheduling.forms import DecisionsForm, HoursForm, is_editing, wants_back
+from scheduling.models import Appointment, Availability
+from scheduling.slots import YEARS
+from scheduling.views.decisions import Question, ask, outcome
+
+_UNAVAILABLE = Appointment.CancelReason.DOCTOR_UNAVAILABLE
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,38 +59,41 @@ def _start(request: HttpRequest, place: DoctorLocation) -> date:
 def _save(
     request: SignedInRequest, doctor: Doctor, places: list[DoctorLocation], place: DoctorLocation
 ) -> HttpResponse:
-    form = HoursForm.to_save(request.POST)
-    if form.is_valid():
+    form, at = HoursForm.to_save(request.POST), now()
+    if form.is_valid() and not wants_back(request.POST):
         effective_from = form.visits.cleaned_data["effective_from"]
+        before = _standing(place, effective_from)
+        decisions = DecisionsForm(request.POST, reason=_UNAVAILABLE)
         try:
             actions.set_weekly_hours(
                 doctor=doctor,
                 location=place,
                 windows=form.windows(),
                 effective_from=effective_from,
+                decisions=decisions.taken(),
                 by=request.user,
-                at=now(),
+                at=at,
             )
         except actions.HoursRefused as refusal:
             form.show(refusal)
+        except actions.Undecided as undecided:
+            change = f"Hours at {place.name} from {wording.full_date(effective_from)}"
+            question = Question(change, "Save hours")
+            return ask(request, doctor, undecided, decisions, question, at=at)
         except Refused as refusal:
             form.visits.add_error("effective_from", str(refusal))
         else:
-            messages.success(
-                request, f"Hours saved. They hold from {wording.full_date(effective_from)}."
-            )
-            _say_who_is_left_outside(request, doctor)
+            said = f"Hours saved. They hold from {wording.full_date(effective_from)}."
+            parts = [said, form.changes_of(before), outcome(doctor, decisions.taken())]
+            messages.success(request, " ".join(part for part in parts if part))
             return redirect(f"{reverse('scheduling:hours')}?place={place.pk}&from={effective_from}")
-    return _page(request, places, place, form, status=422)
+    status = 422 if any(one.errors for one in form.forms) else 200
+    return _page(request, places, place, form, status=status)
 
 
-def _say_who_is_left_outside(request: HttpRequest, doctor: Doctor) -> None:
-    count = len(diary.outside_hours(doctor=doctor, at=now()))
-    if count:
-        what = "1 appointment is" if count == 1 else f"{count} appointments are"
-        messages.warning(
-            request, f"{what} outside your hours now. Nothing is cancelled unless you cancel it."
-        )
+def _standing(place: DoctorLocation, first: date) -> list[Availability]:
+    """List the hours that hold from a date on; the action refuses one that is far from now."""
+    return diary.weekly_hours(location=place, first=first) if first.year in YEARS else []
 
 
 def _page(

@@ -1,0 +1,89 @@
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from scheduling.actions import MOST_A_DAY, RulesRefused
+from scheduling.models import BookingRules
+from scheduling.slots import Rules
+
+_HOUR = timedelta(hours=1)
+_MINUTE = timedelta(minutes=1)
+OWN = "own"
+LEADS = {
+    "0": ("No time at all", timedelta(0)),
+    "1h": ("1 hour", _HOUR),
+    "2h": ("2 hours", 2 * _HOUR),
+    "4h": ("4 hours", 4 * _HOUR),
+    "1d": ("1 day", timedelta(days=1)),
+    "2d": ("2 days", timedelta(days=2)),
+}
+
+
+class RulesForm(forms.Form):
+    """How a doctor wants to be booked."""
+
+    lead = forms.ChoiceField(
+        label="How long before a visit can it last be booked?",
+        choices=[*((key, label) for key, (label, _) in LEADS.items()), (OWN, "Another time")],
+        widget=forms.RadioSelect,
+    )
+    lead_hours = forms.DecimalField(
+        label="Hours before the visit",
+        help_text="If you chose another time. Half an hour is 0.5.",
+        min_value=0,
+        max_value=BookingRules.LONGEST_LEAD // _HOUR,
+        decimal_places=2,
+        required=False,
+    )
+    horizon_days = forms.IntegerField(
+        label="How many days ahead can visits be booked?",
+        help_text=f"Up to {BookingRules.LONGEST_HORIZON.days}.",
+        min_value=1,
+        max_value=BookingRules.LONGEST_HORIZON.days,
+    )
+    most_per_day = forms.IntegerField(
+        label="Most patients a day",
+        help_text="At all places together. Leave it empty for no limit.",
+        min_value=1,
+        max_value=MOST_A_DAY,
+        required=False,
+    )
+
+    @staticmethod
+    def values_of(rules: Rules) -> dict[str, Any]:
+        """Give rules as they would be typed."""
+        key = next((key for key, (_, lead) in LEADS.items() if lead == rules.lead_time), OWN)
+        hours = Decimal(rules.lead_time // _MINUTE) / 60
+        return {
+            "lead": key,
+            "lead_hours": f"{round(hours, 2).normalize():f}" if key == OWN else None,
+            "horizon_days": rules.horizon.days,
+            "most_per_day": rules.most_per_day,
+        }
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        hours, is_own = self.cleaned_data.get("lead_hours"), self.cleaned_data.get("lead") == OWN
+        if is_own and hours is None and "lead_hours" not in self.errors:
+            self.add_error("lead_hours", ValidationError("Enter how many hours before the visit."))
+        return self.cleaned_data
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """Give valid rules as the action takes them."""
+        chosen = self.cleaned_data["lead"]
+        own = self.cleaned_data["lead_hours"] or Decimal(0)
+        return {
+            "lead_time": round(own * 60) * _MINUTE if chosen == OWN else LEADS[chosen][1],
+            "horizon": timedelta(days=self.cleaned_data["horizon_days"]),
+            "most_per_day": self.cleaned_data["most_per_day"],
+        }
+
+    def show(self, refusal: RulesRefused) -> None:
+        """Put what the action found beside the fields it is about."""
+        fields = {"lead_time": "lead", "horizon": "horizon_days"}
+        for name, text in refusal.problems.items():
+            self.add_error(fields.get(name, name), text)
