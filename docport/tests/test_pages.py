@@ -32,7 +32,7 @@ from registry.tests.factories import (
     make_user,
     make_verified_credential,
 )
-from scheduling.models import Appointment
+from scheduling.models import Appointment, AvailabilityException
 from scheduling.tests.factories import make_appointment, make_exception, make_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -191,6 +191,7 @@ def make_busy_doctor() -> Cast:
             *consent_paths(seeing, other),
             *scheduling_paths(appointments[-1], seeing),
             *calendar_paths(place, hour),
+            *leave_paths(place, hour),
         ],
     )
 
@@ -285,6 +286,26 @@ def calendar_paths(place: DoctorLocation, hour: datetime) -> list[str]:
         reverse("scheduling:day", args=[day.date() + timedelta(days=365)]),
         why,
         *(f"{why}?time={asked}" for asked in ("09:00", "10:00", "09:15", "09:07", "20:00")),
+    ]
+
+
+def leave_paths(place: DoctorLocation, hour: datetime) -> list[str]:
+    """Add leave that has begun and leave with a note, and give the pages about them."""
+    begun = make_exception(place.doctor, starts_at=hour, ends_at=hour + timedelta(hours=3))
+    later = make_exception(
+        place.doctor,
+        starts_at=hour + timedelta(days=20),
+        ends_at=hour + timedelta(days=24),
+        location=place,
+        reason="A family wedding in Udaipur",
+    )
+    extra = AvailabilityException.objects.get(doctor=place.doctor, kind="EXTRA")
+    names = ["leave_list", "leave_add", "extra_add", "holidays", "booking_rules"]
+    return [
+        f"{reverse('docport:home')}?undo={begun.pk}",
+        *(reverse(f"scheduling:{name}") for name in names),
+        *(reverse("scheduling:exception_edit", args=[one.pk]) for one in (begun, later, extra)),
+        *(reverse("scheduling:exception_remove", args=[one.pk]) for one in (begun, extra)),
     ]
 
 

@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from guardian.shortcuts import assign_perm
@@ -74,8 +73,8 @@ def answer(
     }
 
 
-def words_of(response: HttpResponse) -> str:
-    return " ".join(re.sub("<[^>]*>", " ", response.content.decode()).split())
+def words_of(page: bytes) -> str:
+    return " ".join(re.sub("<[^>]*>", " ", page.decode()).split())
 
 
 def standing() -> list[tuple[datetime, datetime]]:
@@ -144,7 +143,7 @@ def test_the_list_says_when_where_and_how(
     make_exception(doctor, starts_at=NOW - 9 * DAY, ends_at=NOW - 8 * DAY, location=place)
     make_exception(make_doctor(), reason="Somebody else's")
 
-    text = words_of(page.get(LEAVE))
+    text = words_of(page.get(LEAVE).content)
 
     assert "Tuesday 24 November, all day All places Private note: Wedding" in text
     assert (
@@ -421,7 +420,7 @@ def test_nothing_is_saved_before_each_appointment_is_decided_on(
     response = page.post(ADD, ONE_DAY | {"reason": "Trip <b>"})
 
     assert response.status_code == 200
-    text = words_of(response)
+    text = words_of(response.content)
     assert "1 appointment to decide on" in text
     assert "Leave on Tuesday 24 November, all day" in text
     assert "Tuesday 24 November 2026, 9am to 9:15am" in text
