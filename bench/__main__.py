@@ -102,7 +102,7 @@ class Runner:
 
     def _filled(self, doctors: int) -> Site:
         site = new_site(self._environment, self._folder / "var", f"bench_{doctors}")
-        with site.as_superuser() as database:
+        with site.loading() as database:
             population.fill(database, doctors=doctors, today=self._today)
         return site
 

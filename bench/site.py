@@ -23,8 +23,8 @@ from docport.embedded.places import POSTGRES_PORT, Places
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 UP_WITHIN_SECONDS = 60
-# For the load's many rows; what decides how fast a query is stays as it comes.
-LOADING = {"max_wal_size": "8GB", "checkpoint_timeout": "15min", "autovacuum": "off"}
+# For the load's many rows; afterwards everything is as it comes.
+LOADING = {"max_wal_size": "4GB", "checkpoint_timeout": "15min", "autovacuum": "off"}
 _SERVERS = """
 import sys
 from docport.embedded import start_services
@@ -142,6 +142,17 @@ class Site:
         return status, content
 
     @contextmanager
+    def loading(self) -> Iterator[Connection]:
+        """Open the database as `as_superuser`, set up for many rows."""
+        with self.as_superuser() as database:
+            for setting, value in LOADING.items():
+                database.execute(f"ALTER SYSTEM SET {setting} = '{value}'".encode())
+            database.execute("SELECT pg_reload_conf()")
+            yield database
+            database.execute("ALTER SYSTEM RESET ALL")
+            database.execute("SELECT pg_reload_conf()")
+
+    @contextmanager
     def as_superuser(self) -> Iterator[Connection]:
         """Open the database as nobody does in production."""
         with psycopg.connect(
@@ -201,10 +212,6 @@ def new_site(environment: dict[str, str], var: Path, name: str) -> Site:
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as database:
         database.execute(f"CREATE DATABASE {name}".encode())
     site = Site(environment | {"DATABASE_URL": url}, var)
-    with site.as_superuser() as database:
-        for setting, value in LOADING.items():
-            database.execute(f"ALTER SYSTEM SET {setting} = '{value}'".encode())
-        database.execute("SELECT pg_reload_conf()")
     site.manage("migrate", "--verbosity=0")
     site.keys = site.inside("insurers")
     return site
