@@ -27,6 +27,8 @@ _HALF_A_TURN = 180.0
 # Up to so many doctors, their days are read doctor by doctor: in the order of time, too many
 # others would be passed on the way.
 _FEW = 500
+# Of all doctors, those near a point may be a hundredth: many, but too few to be met by chance.
+_FEW_NEAR = 5_000
 # So many open days are passed in the order of time before anybody asks whether there are few.
 _FIRST_WALK = 2_000
 
@@ -139,8 +141,10 @@ _FEW_DOCTORS = """
     FROM ({doctors} LIMIT %(few)s + 1) AS few
 """
 _NEAR = """
-    SELECT doctor_id FROM doctor_locations
-    WHERE latitude BETWEEN %(south)s AND %(north)s AND longitude BETWEEN %(west)s AND %(east)s
+    SELECT l.doctor_id FROM doctor_locations AS l
+    WHERE l.latitude BETWEEN %(south)s AND %(north)s AND l.longitude BETWEEN %(west)s AND %(east)s
+        AND (SELECT d.specialization FROM doctors AS d WHERE d.id = l.doctor_id)
+            = ANY(%(specializations)s)
 """
 _CONSENTING = """
     SELECT doctor_id FROM doctor_insurance_consent
@@ -169,11 +173,10 @@ class Candidates:
             "specializations": codes,
             "city": wanted.city.upper() if wanted.city else None,
             "mode": wanted.mode,
-            "few": _FEW,
             **_box(wanted.near),
         }
         self._walk: int | None = _FIRST_WALK
-        self._doctors = self._few(_NEAR) if wanted.near else None
+        self._doctors = self._few(_NEAR, _FEW_NEAR) if wanted.near else None
 
     def first(self, size: int, *, without: Sequence[UUID]) -> list[Candidate]:
         """Give the first few by their turn; fewer than `size` are all there are.
@@ -183,17 +186,17 @@ class Candidates:
         """
         found = self._read(size, without)
         if len(found) < size and self._doctors is None and self._walk:
-            self._doctors = self._few(_CONSENTING)
+            self._doctors = self._few(_CONSENTING, _FEW)
             self._walk = None
             found = self._read(size, without)
         # Whoever found so many on a first walk will find the others on a longer one.
         self._walk = None
         return found
 
-    def _few(self, doctors: str) -> list[UUID] | None:
+    def _few(self, doctors: str, most: int) -> list[UUID] | None:
         """Give the doctors if they are few."""
         with connection.cursor() as cursor:
-            cursor.execute(_FEW_DOCTORS.format(doctors=doctors), self._values)
+            cursor.execute(_FEW_DOCTORS.format(doctors=doctors), self._values | {"few": most})
             row: tuple[list[UUID] | None] = cursor.fetchone()
         return row[0]
 

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -99,7 +100,7 @@ def extend(*, at: datetime, most: int) -> int:
         at: aware instant that counts as now.
         most: how many doctors at most.
     """
-    values = {
+    values: dict[str, Any] = {
         "last": _today(at) + _SPARE,
         "horizon": slots.Rules().horizon.days,
         "limit": most,
@@ -114,7 +115,7 @@ def extend(*, at: datetime, most: int) -> int:
 
 
 def _make(doctor_ids: list[UUID], at: datetime) -> None:
-    values = {
+    values: dict[str, Any] = {
         "doctor_ids": doctor_ids,
         "first": _today(at) - _DAY,
         "last": _today(at) + _AHEAD,

@@ -123,10 +123,8 @@ def kept(doctor_ids: Sequence[UUID]) -> list[Day]:
     with prepared() as cursor:
         cursor.execute(_KEPT, [list(doctor_ids)])
         return [
-            Day(doctor_id, OpenDay(*row, int(starts[::-1], 2)), *labels)
-            for doctor_id, *row, starts, labels in (
-                (*values[:-2], values[-2:]) for values in cursor
-            )
+            Day(row[0], OpenDay._make([*row[1:8], int(row[8][::-1], 2)]), *row[9:])
+            for row in cursor
         ]
 
 

@@ -226,6 +226,7 @@ def test_it_answers_as_everybodys_free_slots_in_one_list(db: None, data: st.Data
         few, walk = data.draw(st.sampled_from([(0, 1), (2, 3), (500, 2_000)]))
         with (
             patch("scheduling.openings.candidates._FEW", few),
+            patch("scheduling.openings.candidates._FEW_NEAR", few),
             patch("scheduling.openings.candidates._FIRST_WALK", walk),
             patch("scheduling.openings.search._SPARE", data.draw(st.integers(0, 3))),
         ):
