@@ -132,13 +132,14 @@ def test_the_questions_have_no_fault(live_server: LiveServer, place: DoctorLocat
         page.goto(add)
         page.get_by_label("First day").fill(days_ahead(1).isoformat())
         page.locator("main").get_by_role("button", name="Save leave").click()
+        expect(page.get_by_role("heading", name="3 appointments to decide on")).to_be_visible()
         found = faults_shown(page)
         page.locator(".savebar").get_by_role("button", name="Save leave").click()
-        focused = page.evaluate("document.activeElement.hasAttribute('data-error-summary')")
+        expect(page.locator("[data-error-summary]")).to_be_focused()
         found += faults_shown(page)
         page.goto(add)
         page.locator("main").get_by_role("button", name="Save leave").click()
+        expect(page.locator("[data-error-summary]")).to_be_focused()
         found += faults_shown(page)
 
     assert not found, "\n".join(found)
-    assert focused

@@ -41,7 +41,7 @@ def carried(data: QueryDict) -> list[tuple[str, str]]:
 class ReasonForm(forms.Form):
     """Why appointments are cancelled, for those that say nothing else."""
 
-    reason = forms.ChoiceField(label="Why", choices=REASONS, required=False)
+    reason = forms.ChoiceField(label="Why", choices=REASONS)
     note = forms.CharField(
         label="Note to the insurer",
         help_text="Only you and this insurer can read it.",
@@ -57,7 +57,6 @@ class AllForm(ReasonForm):
         label="All of them",
         choices=[(EACH, "Choose for each one"), (KEEP, "Keep all"), (CANCEL, "Cancel all")],
         widget=forms.RadioSelect,
-        required=False,
     )
     field_order = ["what", "reason", "note"]
 

@@ -15,6 +15,7 @@ from scheduling.forms.times import WallTimeField
 from scheduling.models import AvailabilityException
 from scheduling.slots import YEARS
 
+ALL_PLACES = "all"
 _DAY = timedelta(days=1)
 _MIDNIGHT = time(0)
 _MOMENT = timedelta(microseconds=1)
@@ -52,12 +53,11 @@ class ExceptionForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.doctor, self.places = doctor, {str(place.pk): place for place in places}
-        all_places = [] if self.needs_place else [("", "All my places")]
+        all_places = [] if self.needs_place else [(ALL_PLACES, "All my places")]
         if len(places) > 1:
             self.fields["place"] = forms.ChoiceField(
                 label="Where",
                 choices=[*all_places, *((key, place.name) for key, place in self.places.items())],
-                required=self.needs_place,
                 error_messages={"invalid_choice": "Choose one of your places."},
             )
 
@@ -168,7 +168,7 @@ class LeaveForm(ExceptionForm):
             "last": None if is_night or last == starts.date() else last,
             "starts": f"{starts:%H:%M}" if starts.time() != _MIDNIGHT else "",
             "ends": f"{ends:%H:%M}" if ends.time() != _MIDNIGHT else "",
-            "place": str(leave.location_id or ""),
+            "place": str(leave.location_id or ALL_PLACES),
             "reason": leave.reason,
         }
 

@@ -13,7 +13,7 @@ _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
 OWN = "own"
 LEADS = {
-    "0": ("No time at all", timedelta(0)),
+    "0": ("Up to the last minute", timedelta(0)),
     "1h": ("1 hour", _HOUR),
     "2h": ("2 hours", 2 * _HOUR),
     "4h": ("4 hours", 4 * _HOUR),

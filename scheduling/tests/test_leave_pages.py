@@ -183,7 +183,9 @@ def test_one_tap_takes_leave(
 ) -> None:
     monkeypatch.setattr("scheduling.views.leave.now", lambda: at)
     shown = page.get(LEAVE).content.decode()
-    forms = re.findall(r'name="first" value="(.*?)">.*?value="(.*?)">.*?>(.*?) <', shown, re.DOTALL)
+    forms = re.findall(
+        r'name="first" value="(.*?)">.*?value="(.*?)">.*?submit">(.*?) <', shown, re.DOTALL
+    )
     assert (first, last, label) in forms
 
     response = page.post(ADD, {"first": first, "last": last}, follow=True)
@@ -613,7 +615,7 @@ def test_removing_extra_hours_asks_about_who_is_booked(
     row, one = make_extra(doctor, place), make_appointment(doctor, insurer, place)
     address = reverse("scheduling:exception_remove", args=[row.pk])
     assertContains(page.post(address), "1 appointment to decide on")
-    assertContains(page.post(address, {"decision-back": "1"}), "Remove this extra hours?")
+    assertContains(page.post(address, {"decision-back": "1"}), "Remove these extra hours?")
     assert standing()
 
     response = page.post(address, answer([one], {one: "cancel"}), follow=True)

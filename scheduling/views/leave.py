@@ -80,7 +80,6 @@ def leave_list(request: SignedInRequest) -> HttpResponse:
         "coming": [line_of(row, doctor, at) for row in coming],
         "past": [line_of(row, doctor, at) for row in past],
         "quick": _quick(_today(doctor, at)),
-        "has_places": len(_places(doctor)) > 0,
     }
     return render(request, "scheduling/leave_list.html", context)
 
