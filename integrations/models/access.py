@@ -82,7 +82,7 @@ class IdempotencyRecord(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     insurance_provider = models.ForeignKey(
-        InsuranceProvider, on_delete=models.PROTECT, related_name="+"
+        InsuranceProvider, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     method = models.CharField(max_length=8)
     route = models.CharField(max_length=200)

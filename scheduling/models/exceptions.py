@@ -34,7 +34,7 @@ class AvailabilityException(Timestamped):
     Kind = AvailabilityExceptionKind
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
+    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+", db_index=False)
     location = models.ForeignKey(
         DoctorLocation, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )

@@ -38,7 +38,7 @@ class Availability(Timestamped):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
+    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+", db_index=False)
     # Here and below, migration 0002 lets the database refuse the place of another doctor.
     location = models.ForeignKey(DoctorLocation, on_delete=models.PROTECT, related_name="+")
     day_of_week = models.PositiveSmallIntegerField(choices=DayOfWeek.choices)
