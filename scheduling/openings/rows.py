@@ -3,6 +3,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db import connection
+
 from registry.statements import prepared
 from scheduling import diary, slots
 from scheduling.slots import OpenDay
@@ -27,44 +29,47 @@ _KEPT = """
 """
 # Rows that say what they should are not written: an index need not learn of them again.
 _PUT = """
-    WITH wanted AS (
+    WITH places AS MATERIALIZED (
+        SELECT l.id, l.doctor_id, d.specialization, upper(l.city) AS city
+        FROM doctors AS d JOIN doctor_locations AS l ON l.doctor_id = d.id
+        WHERE d.id = ANY(%(doctors)s)
+    ), wanted AS MATERIALIZED (
         SELECT
             l.doctor_id, n.local_date, l.id AS location_id, n.mode, n.first_free_at,
-            n.last_free_at, n.free, n.step_minutes, n.starts, d.specialization,
-            upper(l.city) AS city
+            n.last_free_at, n.free, n.step_minutes, n.starts, l.specialization, l.city
         FROM unnest(
             %(places)s::uuid[], %(modes)s::text[], %(dates)s::date[], %(firsts)s::timestamptz[],
             %(lasts)s::timestamptz[], %(free)s::int[], %(steps)s::smallint[], %(starts)s::varbit[]
         ) AS n (
             location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes, starts
         )
-        JOIN doctor_locations AS l ON l.id = n.location_id
-        JOIN doctors AS d ON d.id = l.doctor_id
+        JOIN places AS l ON l.id = n.location_id
+    ), there AS MATERIALIZED (
+        SELECT o.* FROM unnest(%(doctors)s::uuid[], %(froms)s::date[], %(tos)s::date[])
+            AS within (doctor_id, first, last),
+        LATERAL (
+            SELECT
+                doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free,
+                step_minutes, starts, specialization, city
+            FROM open_days
+            WHERE doctor_id = within.doctor_id
+                AND local_date BETWEEN within.first AND within.last
+            OFFSET 0
+        ) AS o
     ), gone AS (
         DELETE FROM open_days AS o
-        USING unnest(%(doctors)s::uuid[], %(froms)s::date[], %(tos)s::date[])
-            AS within (doctor_id, first, last)
-        WHERE o.doctor_id = within.doctor_id
-            AND o.local_date BETWEEN within.first AND within.last
-            AND NOT EXISTS (
-                SELECT FROM wanted AS w
-                WHERE (w.doctor_id, w.local_date, w.location_id, w.mode)
-                    = (o.doctor_id, o.local_date, o.location_id, o.mode)
-            )
+        USING (
+            SELECT doctor_id, local_date, location_id, mode FROM there
+            EXCEPT SELECT doctor_id, local_date, location_id, mode FROM wanted
+        ) AS old
+        WHERE (o.doctor_id, o.local_date, o.location_id, o.mode)
+            = (old.doctor_id, old.local_date, old.location_id, old.mode)
     )
     INSERT INTO open_days (
         doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free, step_minutes,
         starts, specialization, city
     )
-    SELECT * FROM wanted AS w
-    WHERE NOT EXISTS (
-        SELECT FROM open_days AS o
-        WHERE (o.doctor_id, o.local_date, o.location_id, o.mode)
-                = (w.doctor_id, w.local_date, w.location_id, w.mode)
-            AND (o.first_free_at, o.last_free_at, o.free, o.step_minutes, o.starts)
-                = (w.first_free_at, w.last_free_at, w.free, w.step_minutes, w.starts)
-            AND (o.specialization, o.city) = (w.specialization, w.city)
-    )
+    SELECT * FROM wanted EXCEPT SELECT * FROM there
     ON CONFLICT (doctor_id, local_date, location_id, mode) DO UPDATE SET
         first_free_at = excluded.first_free_at, last_free_at = excluded.last_free_at,
         free = excluded.free, step_minutes = excluded.step_minutes, starts = excluded.starts,
@@ -134,7 +139,9 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
     Call it with the heads locked: what others have committed before is then seen.
     """
     days = [day for found in computed(dates).values() for day in found]
-    with prepared() as cursor:
+    # For one doctor, planning takes longer than writing. For many, it depends on how large the
+    # table is by then: a plan that was made while it was empty would read it from end to end.
+    with prepared() if len(within) == 1 else connection.cursor() as cursor:
         cursor.execute(
             _PUT,
             {

@@ -54,7 +54,8 @@ def _open_day(location_id: UUID, mode: str, local_date: date, free: list[_Free])
     step = gcd(*chain.from_iterable(grids))
     starts = 0
     for (offset, apart), (_, numbers, _) in zip(grids, free, strict=True):
+        begin, stride = offset // step, apart // step
         for number in numbers:
-            starts |= 1 << (offset + number * apart) // step
+            starts |= 1 << begin + number * stride
     places = sum([places for _, _, places in free])
     return OpenDay(location_id, mode, local_date, first, last, places, step, starts)
