@@ -16,7 +16,8 @@ from scheduling.tests.factories import make_window
 
 TUESDAY = date(2026, 11, 24)
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
+# It works in threads, which see what is committed.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_at_nine")]
 
 
 @pytest.fixture

@@ -1,14 +1,21 @@
 from argparse import ArgumentParser
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils.timezone import now
 from tqdm import tqdm
 
 from registry.models import Doctor
 from scheduling import openings
+
+# While the database writes one batch, the next one is computed.
+AT_ONCE = 2
+_Work = Callable[[list[UUID]], int]
 
 
 class Command(BaseCommand):
@@ -24,6 +31,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, repair: bool, rebuild: bool, **options: Any) -> None:
         if rebuild:
             self._for_each_batch(self._make, **options)
+            # Plans that were made while there were few rows are made anew after this.
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE open_days, open_day_heads")
             return
         wrong = self._for_each_batch(self._repair if repair else self._show, **options)
         if wrong:
@@ -32,27 +42,26 @@ class Command(BaseCommand):
         self.stdout.write("All open days are what they should be.")
 
     def _for_each_batch(
-        self,
-        work: Callable[[list[UUID]], int],
-        *,
-        doctor: list[UUID] | None,
-        after: UUID | None,
-        **_options: Any,
+        self, work: _Work, *, doctor: list[UUID] | None, after: UUID | None, **_options: Any
     ) -> int:
         """Work on the doctors in the order of their ids; give the sum of what it counts."""
-        doctors = Doctor.objects.order_by("pk")
+        doctors = Doctor.objects.order_by("pk").values_list("pk", flat=True)
         if doctor:
             doctors = doctors.filter(pk__in=doctor)
         if after:
             doctors = doctors.filter(pk__gt=after)
-        total = 0
-        with tqdm(total=doctors.count(), unit="doctor", file=self.stderr, mininterval=0.5) as bar:
-            ids = doctors.values_list("pk", flat=True)
-            while batch := list(ids[: openings.BATCH]):
-                total += work(batch)
+        ids, size, total = list(doctors), openings.BATCH, 0
+        batches = [ids[begin : begin + size] for begin in range(0, len(ids), size)]
+        with (
+            tqdm(total=len(ids), unit="doctor", file=self.stderr, mininterval=0.5) as bar,
+            ThreadPoolExecutor(AT_ONCE) as threads,
+        ):
+            for batch, count in zip(
+                batches, threads.map(partial(_alone, work), batches), strict=True
+            ):
+                total += count
                 bar.set_postfix_str(f"--after {batch[-1]}")
                 bar.update(len(batch))
-                ids = ids.filter(pk__gt=batch[-1])
         return total
 
     def _make(self, batch: list[UUID]) -> int:
@@ -69,3 +78,11 @@ class Command(BaseCommand):
         if wrong:
             self._make(batch)
         return wrong
+
+
+def _alone(work: _Work, batch: list[UUID]) -> int:
+    """Work with a connection of the thread's own, and give it back."""
+    try:
+        return work(batch)
+    finally:
+        connection.close()
