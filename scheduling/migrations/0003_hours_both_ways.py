@@ -41,24 +41,46 @@ FILL = migrations.RunSQL(
             FROM appointments WHERE status <> 'CANCELLED'
         ) AS numbered WHERE nth > 1
     );
-    -- Leave of one place or of all that had overlapped becomes one.
-    WITH periods AS (
-        SELECT doctor_id, location_id,
-            unnest(range_agg(tstzrange(starts_at, ends_at))) AS period
-        FROM availability_exceptions WHERE kind = 'CLOSED' GROUP BY doctor_id, location_id
-    ), kept AS (
-        SELECT DISTINCT ON (p.doctor_id, p.location_id, p.period) e.id, p.period
-        FROM periods AS p JOIN availability_exceptions AS e
-            ON e.doctor_id = p.doctor_id AND e.location_id IS NOT DISTINCT FROM p.location_id
-            AND e.kind = 'CLOSED' AND tstzrange(e.starts_at, e.ends_at) && p.period
-        ORDER BY p.doctor_id, p.location_id, p.period, e.starts_at, e.id
+    -- Leave of one place or of all that had overlapped becomes one, with both reasons.
+    WITH begun AS (
+        SELECT *, starts_at < max(ends_at) OVER earlier AS is_on
+        FROM availability_exceptions WHERE kind = 'CLOSED'
+        WINDOW earlier AS (
+            PARTITION BY doctor_id, location_id ORDER BY starts_at, ends_at, id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ), numbered AS (
+        SELECT *, count(*) FILTER (WHERE is_on IS NOT TRUE) OVER (
+            PARTITION BY doctor_id, location_id ORDER BY starts_at, ends_at, id
+        ) AS leave
+        FROM begun
+    ), merged AS (
+        SELECT (array_agg(id ORDER BY starts_at, ends_at, id))[1] AS id,
+            min(starts_at) AS starts_at, max(ends_at) AS ends_at,
+            left(coalesce(string_agg(DISTINCT nullif(reason, ''), '; '), ''), 200) AS reason
+        FROM numbered GROUP BY doctor_id, location_id, leave
     ), gone AS (
         DELETE FROM availability_exceptions
-        WHERE kind = 'CLOSED' AND id NOT IN (SELECT id FROM kept)
+        WHERE kind = 'CLOSED' AND id NOT IN (SELECT id FROM merged)
     )
     UPDATE availability_exceptions AS e
-        SET starts_at = lower(k.period), ends_at = upper(k.period)
-        FROM kept AS k WHERE k.id = e.id;
+        SET starts_at = m.starts_at, ends_at = m.ends_at, reason = m.reason
+        FROM merged AS m WHERE m.id = e.id;
+    -- Of extra hours that overlapped, those that began first had stood: later ones begin after
+    -- them, and go when nothing of them is left.
+    WITH later AS (
+        SELECT id, greatest(starts_at, max(ends_at) OVER (
+            PARTITION BY doctor_id ORDER BY starts_at, ends_at, id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )) AS begins_at
+        FROM availability_exceptions WHERE kind = 'EXTRA'
+    ), gone AS (
+        DELETE FROM availability_exceptions AS e
+        USING later AS l WHERE l.id = e.id AND l.begins_at >= e.ends_at
+    )
+    UPDATE availability_exceptions AS e
+        SET starts_at = l.begins_at
+        FROM later AS l WHERE l.id = e.id AND l.begins_at < e.ends_at;
     -- Foreign keys are checked now: a table with checks that wait cannot be altered.
     SET CONSTRAINTS ALL IMMEDIATE
     """,

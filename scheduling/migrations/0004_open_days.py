@@ -51,6 +51,11 @@ FOLLOW = migrations.RunSQL(
 # The bits of an open day count whole minutes.
 ON_THE_MINUTE = migrations.RunSQL(
     """
+    UPDATE doctor_availability SET start_time = date_trunc('minute', start_time::interval)::time
+        WHERE date_trunc('minute', start_time::interval) <> start_time::interval;
+    UPDATE availability_exceptions SET starts_at = date_trunc('minute', starts_at, 'UTC')
+        WHERE kind = 'EXTRA' AND date_trunc('minute', starts_at, 'UTC') <> starts_at;
+    SET CONSTRAINTS ALL IMMEDIATE;
     ALTER TABLE doctor_availability ADD CONSTRAINT availability_starts_on_the_minute
         CHECK (date_trunc('minute', start_time::interval) = start_time::interval);
     ALTER TABLE availability_exceptions ADD CONSTRAINT exception_extra_starts_on_the_minute
