@@ -14,6 +14,7 @@ from integrations.actions import keys
 from integrations.models import ApiKey, Scope
 from registry import actions, ledger
 from registry.models import AuditLog, Doctor, InsuranceProvider, User
+from scheduling import openings
 
 ADMIN = "admin@example.org"
 KEY_LASTS = timedelta(days=365)
@@ -64,6 +65,8 @@ def add(
     if completed is None:
         for plan in progress(plans):
             _live(plan, insurers, sign_ins, admin, at)
+        # Their hours were set weeks ago: the search wants the days to come from today on.
+        openings.extend(at=at, most=size)
         _complete(admin, size, at)
     _write(plans, insurers, sign_ins, addresses, admin, at)
     return completed is None
