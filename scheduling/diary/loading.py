@@ -72,7 +72,10 @@ _SCHEDULES = """SELECT
             )::text
             FROM appointments
             WHERE doctor_id = doctor.id
-                AND appointment_time > %(taken_from)s AND appointment_time < %(taken_until)s
+                AND appointment_time > CASE WHEN rules.most_per_day IS NULL
+                    THEN %(near_from)s ELSE %(days_from)s END
+                AND appointment_time < CASE WHEN rules.most_per_day IS NULL
+                    THEN %(near_until)s ELSE %(days_until)s END
                 AND status <> 'CANCELLED' AND (status <> 'HELD' OR hold_expires_at > %(at)s)
                 AND id IS DISTINCT FROM %(ignoring)s::uuid
             HAVING count(*) > 0
@@ -148,9 +151,11 @@ def _load(
                 "last_date": ends_at.astimezone(UTC).date() + 2 * _DAY,
                 "exceptions_from": starts_at - 2 * _DAY,
                 "exceptions_until": ends_at + 2 * _DAY,
-                # Most a day counts whole local days. Nobody has a place longer than a slot.
-                "taken_from": starts_at - _LONGEST_DAY - slots.LONGEST_SLOT,
-                "taken_until": ends_at + _LONGEST_DAY,
+                # Nobody has a place longer than a slot. Most a day counts whole local days.
+                "near_from": starts_at - slots.LONGEST_SLOT,
+                "near_until": ends_at,
+                "days_from": starts_at - _LONGEST_DAY - slots.LONGEST_SLOT,
+                "days_until": ends_at + _LONGEST_DAY,
             },
         )
         rows = [_Row(*values) for values in cursor.fetchall()]

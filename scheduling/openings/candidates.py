@@ -7,15 +7,15 @@ tell. Who may see the doctor is asked of a row only when its turn comes.
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from math import cos, radians
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
 from consent.models import SHOWS, DataClass
 from registry.models import InsuranceProvider
 from registry.reference import Specialization
+from registry.statements import prepared
 from scheduling import slots
 from scheduling.openings.wanted import Near, Wanted
 
@@ -34,10 +34,10 @@ _FIRST_WALK = 2_000
 
 
 class Candidate(NamedTuple):
-    """An open day: slots of it that can be booked begin in `[could_begin_at, horizon)`.
+    """An open day: slots of it that can be booked begin at `could_begin_at` at the earliest.
 
-    Candidates come in the order of `turn`, which knows no lead time and is never later. When the
-    day is over before the lead time, `could_begin_at` is null.
+    Candidates come in the order of `turn`, which knows no lead time and is never later. When
+    nothing of the day can be booked, `could_begin_at` is null.
     """
 
     turn: datetime
@@ -45,9 +45,7 @@ class Candidate(NamedTuple):
     location_id: UUID
     mode: str
     local_date: date
-    last_free_at: datetime
     could_begin_at: datetime | None
-    horizon: datetime
     distance_km: float | None
 
     @property
@@ -76,11 +74,14 @@ _AHEAD = """
     WHERE {which} AND o.first_free_at >= %(since)s AND o.first_free_at < %(until)s
     ORDER BY o.first_free_at, o.doctor_id
 """
-_BY_TIME = """
-    SELECT candidate.* FROM unnest(%(specializations)s::text[]) AS s (code), LATERAL (
-        {seen} FROM (({begun}) UNION ALL ({ahead}) ORDER BY turn, doctor_id LIMIT %(walk)s) AS o
-        {seen_by} LIMIT %(size)s
-    ) AS candidate
+_IN_TIME = """
+    {seen} FROM (({begun}) UNION ALL ({ahead}) ORDER BY turn, doctor_id LIMIT %(walk)s) AS o
+    {seen_by} LIMIT %(size)s
+"""
+# The index begins with the specialization: without one, each has its walk.
+_ALL_IN_TIME = """
+    SELECT candidate.* FROM unnest(%(specializations)s::text[]) AS s (code),
+        LATERAL ({in_time}) AS candidate
     ORDER BY turn, doctor_id, location_id, mode LIMIT %(size)s
 """
 _BY_DOCTOR = """
@@ -97,13 +98,11 @@ _BY_DOCTOR = """
     {seen_by} LIMIT %(size)s
 """
 _SEEN = """
-    SELECT o.turn, o.doctor_id, o.location_id, o.mode, o.local_date, o.last_free_at,
-        CASE WHEN o.turn < {soonest} THEN {next_start} ELSE o.turn END
-            AS could_begin_at,
-        %(at)s + coalesce(rules.horizon_days, %(horizon)s) * interval '1 day',
-        place.distance_km
+    SELECT o.turn, o.doctor_id, o.location_id, o.mode, o.local_date,
+        CASE WHEN begins.at < least(%(until)s, {latest}) THEN begins.at END, place.distance_km
 """
 _SOONEST = "%(at)s + coalesce(rules.lead_time_minutes, 0) * interval '1 minute'"
+_LATEST = "%(at)s + coalesce(rules.horizon_days, %(horizon)s) * interval '1 day'"
 # OFFSET keeps these subqueries what they are, one look each for a row whose turn it is; and there
 # are fewer ways to join them all to think through than to walk.
 _SEEN_BY = """
@@ -125,6 +124,9 @@ _SEEN_BY = """
         FROM booking_rules AS r WHERE r.doctor_id = o.doctor_id
         OFFSET 0
     ) AS rules ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN o.turn < {soonest} THEN {next_start} ELSE o.turn END AS at
+    ) AS begins
     {near_enough}
 """
 # By the haversine formula, on a globe of the earth's mean radius.
@@ -159,7 +161,8 @@ class Candidates:
         shared = [DataClass.AVAILABILITY, *([DataClass.PROFILE] if wanted.asks_for_profile else [])]
         since = max(wanted.starts_at, at)
         codes = [wanted.specialization] if wanted.specialization else Specialization.values
-        self._wanted = wanted
+        asks = {name: getattr(wanted, name) for name in ("specialization", "city", "mode", "near")}
+        self._asks = frozenset(name for name, asked in asks.items() if asked)
         self._values: dict[str, Any] = {
             "provider": provider.pk,
             "shared": [str(data_class) for data_class in shared],
@@ -171,6 +174,7 @@ class Candidates:
             "last": wanted.ends_at.date() + _DAY,
             "horizon": slots.Rules().horizon.days,
             "specializations": codes,
+            "specialization": wanted.specialization,
             "city": wanted.city.upper() if wanted.city else None,
             "mode": wanted.mode,
             **_box(wanted.near),
@@ -195,7 +199,7 @@ class Candidates:
 
     def _few(self, doctors: str, most: int) -> list[UUID] | None:
         """Give the doctors if they are few."""
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(_FEW_DOCTORS.format(doctors=doctors), self._values | {"few": most})
             row: tuple[list[UUID] | None] = cursor.fetchone()
         return row[0]
@@ -207,39 +211,45 @@ class Candidates:
             "walk": self._walk,
             "doctors": self._doctors,
         }
-        with connection.cursor() as cursor:
-            cursor.execute(self._statement(), self._values | now)
+        statement = _statement(
+            by_doctor=self._doctors is not None,
+            asks=self._asks,
+        )
+        with prepared() as cursor:
+            cursor.execute(statement, self._values | now)
             return [Candidate(*row) for row in cursor.fetchall()]
 
-    def _statement(self) -> str:
-        near = self._wanted.near is not None
-        parts = {
-            "which": self._which(),
-            "next_start": _next_start("%(since)s"),
-            "seen": _SEEN.format(soonest=_SOONEST, next_start=_next_start(_SOONEST)),
-            "seen_by": _SEEN_BY.format(
-                shows=SHOWS,
-                distance=_DISTANCE if near else "NULL::float8",
-                near_enough="WHERE place.distance_km <= %(distance_km)s" if near else "",
-            ),
-        }
-        if self._doctors is not None:
-            return _BY_DOCTOR.format(**parts)
-        begun, ahead = _BEGUN.format(**parts), _AHEAD.format(**parts)
-        return _BY_TIME.format(**parts, begun=begun, ahead=ahead)
 
-    def _which(self) -> str:
-        wanted = self._wanted
-        conditions = ["o.doctor_id <> ALL(%(without)s::uuid[])"]
-        if self._doctors is None:
-            conditions.append("o.specialization = s.code")
-        elif wanted.specialization:
-            conditions.append("o.specialization = ALL(%(specializations)s)")
-        if wanted.city:
-            conditions.append("o.city = %(city)s")
-        if wanted.mode:
-            conditions.append("o.mode = %(mode)s")
-        return " AND ".join(conditions)
+@lru_cache
+def _statement(*, by_doctor: bool, asks: frozenset[str]) -> str:
+    """Write the statement for a search that asks for these things."""
+    near = "near" in asks
+    parts = {
+        "which": _which(by_doctor=by_doctor, asks=asks),
+        "next_start": _next_start("%(since)s"),
+        "seen": _SEEN.format(latest=_LATEST),
+        "seen_by": _SEEN_BY.format(
+            shows=SHOWS,
+            soonest=_SOONEST,
+            next_start=_next_start(_SOONEST),
+            distance=_DISTANCE if near else "NULL::float8",
+            near_enough="WHERE place.distance_km <= %(distance_km)s" if near else "",
+        ),
+    }
+    if by_doctor:
+        return _BY_DOCTOR.format(**parts)
+    in_time = _IN_TIME.format(**parts, begun=_BEGUN.format(**parts), ahead=_AHEAD.format(**parts))
+    return in_time if "specialization" in asks else _ALL_IN_TIME.format(in_time=in_time)
+
+
+def _which(*, by_doctor: bool, asks: frozenset[str]) -> str:
+    conditions = ["o.doctor_id <> ALL(%(without)s::uuid[])"]
+    if "specialization" in asks:
+        conditions.append("o.specialization = %(specialization)s")
+    elif not by_doctor:
+        conditions.append("o.specialization = s.code")
+    conditions += [f"o.{name} = %({name})s" for name in ("city", "mode") if name in asks]
+    return " AND ".join(conditions)
 
 
 def _next_start(since: str) -> str:

@@ -10,6 +10,8 @@ from scheduling.openings.candidates import Candidate, Candidates
 from scheduling.openings.wanted import Found, Wanted
 
 _INSTANT = timedelta(microseconds=1)
+# No local date lasts longer.
+_LONGEST_DAY = timedelta(hours=26)
 # Some more than asked for: a place may be held, and the next one tells that none is earlier.
 _SPARE = 5
 
@@ -55,9 +57,7 @@ class _Search:
     def _look_through(self, page: list[Candidate]) -> None:
         """Look at the open days of a page, until none of them can change the result."""
         left = sorted(
-            (one.could_begin_at, one.doctor_id, one)
-            for one in page
-            if one.could_begin_at and one.could_begin_at < min(one.horizon, self._wanted.ends_at)
+            (one.could_begin_at, one.doctor_id, one) for one in page if one.could_begin_at
         )
         while left := [one for one in left if self._is_worth_a_look(*one)]:
             if self._is_settled(*left[0][:2]):
@@ -85,30 +85,47 @@ class _Search:
 
     def _look_at(self, batch: list[tuple[datetime, Candidate]]) -> None:
         """Compute the free slots of some days, each from when it could begin."""
+        missed = batch
+        if self._wanted.per_doctor == 1:
+            # What begins then is free, unless it is held or the registration has ended.
+            missed = self._compute(batch, _INSTANT)
+        if missed:
+            self._compute(missed, _LONGEST_DAY)
+        self._looked_at.update(one.day for _, one in batch)
+        most = self._wanted.per_doctor
+        firsts = chain.from_iterable(found[:most] for found in self._found.values())
+        self._result = nsmallest(self._limit, firsts, key=_place_in_time)
+
+    def _compute(
+        self, batch: list[tuple[datetime, Candidate]], period: timedelta
+    ) -> list[tuple[datetime, Candidate]]:
+        """Add the free slots that start within a period; give those days that have none then."""
         schedules = diary.load_many(
             doctor_ids=[one.doctor_id for _, one in batch],
             starts_at=min(begin_at for begin_at, _ in batch),
-            ends_at=max(one.last_free_at for _, one in batch) + _INSTANT,
+            ends_at=max(begin_at for begin_at, _ in batch) + period,
             at=self._at,
         )
+        missed = []
         for begin_at, one in batch:
-            self._looked_at.add(one.day)
             free = slots.free_slots(
                 schedules[one.doctor_id],
                 starts_at=begin_at,
-                ends_at=min(one.last_free_at + _INSTANT, self._wanted.ends_at),
+                ends_at=min(begin_at + period, self._wanted.ends_at),
                 at=self._at,
             )
-            found = self._found[one.doctor_id]
-            found += [
+            new = [
                 Found(one.doctor_id, slot, one.distance_km)
                 for slot in free
                 if (slot.location_id, slot.mode, slot.local_date) == one.day[1:]
             ]
-            found.sort(key=_place_in_time)
-        most = self._wanted.per_doctor
-        firsts = chain.from_iterable(found[:most] for found in self._found.values())
-        self._result = nsmallest(self._limit, firsts, key=_place_in_time)
+            if new:
+                self._found[one.doctor_id] = sorted(
+                    [*self._found[one.doctor_id], *new], key=_place_in_time
+                )
+            else:
+                missed.append((begin_at, one))
+        return missed
 
 
 def _place_in_time(one: Found) -> tuple[datetime, UUID]:
