@@ -90,15 +90,13 @@ def _standing_hold(
 
 
 def _check_keeps(held: Appointment, wanted: Wanted) -> None:
-    """Refuse a hold of something else, and one whose time has been closed or has begun since.
-
-    Its lead time counted when the place was first held, not now.
-    """
+    """Refuse a hold of something else, and one whose time has been closed or has begun since."""
     if held.doctor_id != wanted.doctor.pk or not wanted.is_at(held):
         raise HoldMismatch
     if wanted.start <= wanted.at:
         raise wanted.refusal((Reason.TOO_SOON,))
-    replace(wanted, at=held.status_at, ignoring=held.pk).free_slot()
+    kept = replace(wanted, location=held.location, mode=held.mode)
+    replace(kept, ignoring=held.pk, since=held.status_at).free_slot()
 
 
 def _save_held(held: Appointment) -> None:

@@ -102,7 +102,7 @@ def add(appointment: Appointment, wanted: Wanted) -> None:
 
 
 def _add(appointment: Appointment, wanted: Wanted) -> None:
-    slot = wanted.slot_of_counted_day()
+    slot = wanted.slot_to_book()
     put(appointment, slot)
     standing = standing_of(appointment, wanted.at)
     if standing.is_id_used:

@@ -91,7 +91,7 @@ def _move(standing: Appointment, wanted: Wanted, *, by: User | InsuranceProvider
     before = standing.appointment_time, standing.local_date
     # Moves into one day come one by one: two updates that meet in the exclusion constraint wait
     # for each other, and the database would have to break it.
-    slot = wanted.slot_of_counted_day(always=True)
+    slot = wanted.slot_to_move_to()
     lanes.put(standing, slot)
     standing.version += 1
     others = lanes.standing_of(standing, wanted.at)

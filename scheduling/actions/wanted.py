@@ -1,7 +1,6 @@
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from registry.actions.refusals import Refused
@@ -9,7 +8,7 @@ from registry.models import Doctor, DoctorLocation
 from scheduling import diary, slots
 from scheduling.actions import locks
 from scheduling.models import Appointment
-from scheduling.slots import Reason, Slot
+from scheduling.slots import Reason, Schedule, Slot
 
 _MINUTE = timedelta(minutes=1)
 
@@ -37,6 +36,7 @@ class Wanted:
 
     Args:
         ignoring: a hold or appointment of theirs that takes no place from them.
+        since: when their place was first held: lead time and horizon count from then, not `at`.
     """
 
     doctor: Doctor
@@ -45,6 +45,7 @@ class Wanted:
     mode: str | None
     at: datetime
     ignoring: UUID | None = None
+    since: datetime | None = None
 
     def is_at(self, appointment: Appointment) -> bool:
         """Tell whether an appointment has already what is wanted."""
@@ -61,25 +62,17 @@ class Wanted:
             SlotTaken, SlotRefused: with the reasons and the next free times.
             slots.BadRange: `start` is naive or not of our time.
         """
-        slot, reasons, _ = self._look()
-        if slot is None or reasons:
-            raise self.refusal(reasons)
-        return slot
+        return self._free_slot(self._schedule())
 
-    def slot_of_counted_day(self, *, always: bool = False) -> Slot:
-        """Give the slot as `free_slot`, after others that must count its day are done.
+    def slot_to_book(self) -> Slot:
+        """Give the slot as `free_slot`; of a doctor with a most a day, when our turn has come."""
+        schedule = self._schedule()
+        slot = self._free_slot(schedule)
+        return slot if schedule.rules.most_per_day is None else self._in_turn(slot)
 
-        Args:
-            always: wait for them also if the doctor has no most a day.
-        """
-        slot, reasons, has_most = self._look()
-        if slot is not None and (has_most or always):
-            locks.take_day(self.doctor.pk, slot.local_date)
-            there = replace(self, location=DoctorLocation(pk=slot.location_id))
-            slot, reasons, _ = there._look()  # noqa: SLF001  Its own class.
-        if slot is None or reasons:
-            raise self.refusal(reasons)
-        return slot
+    def slot_to_move_to(self) -> Slot:
+        """Give the slot as `free_slot`, when our turn has come on its day."""
+        return self._in_turn(self.free_slot())
 
     def refusal(self, reasons: tuple[Reason, ...] = (Reason.TAKEN,)) -> SlotRefused:
         """Make the refusal that fits the reasons, with what is free instead."""
@@ -92,23 +85,29 @@ class Wanted:
         )
         return (SlotTaken if reasons == (Reason.TAKEN,) else SlotRefused)(reasons, instead)
 
-    def _look(self) -> tuple[Slot | None, tuple[Reason, ...], bool]:
-        """Give the slot, what is against it, and whether the doctor has a most a day."""
+    def _in_turn(self, slot: Slot) -> Slot:
+        """Look at a slot again after others who must count its day, which is its place's own."""
+        locks.take_day(self.doctor.pk, slot.local_date)
+        return self._free_slot(self._schedule(), slot.location_id)
+
+    def _schedule(self) -> Schedule:
         slots.check_instants(self.start, self.at)
-        schedule = diary.load(
+        return diary.load(
             doctor=self.doctor,
             starts_at=self.start,
             ends_at=self.start + _MINUTE,
             at=self.at,
             ignoring=self.ignoring,
         )
-        asked: dict[str, Any] = {
-            "starts_at": self.start,
-            "at": self.at,
-            "location_id": self.location.pk if self.location else None,
-        }
-        has_most = schedule.rules.most_per_day is not None
-        slot = slots.slot_at(schedule, **asked)
-        if slot is not None and not slot.reasons and self.mode in {None, slot.mode}:
-            return slot, (), has_most
-        return slot, slots.why_not_free(schedule, **asked, mode=self.mode), has_most
+
+    def _free_slot(self, schedule: Schedule, place: UUID | None = None) -> Slot:
+        slot, reasons = slots.slot_and_reasons(
+            schedule,
+            starts_at=self.start,
+            at=self.since or self.at,
+            location_id=self.location.pk if self.location else place,
+            mode=self.mode,
+        )
+        if slot is None or reasons:
+            raise self.refusal(reasons)
+        return slot

@@ -379,3 +379,18 @@ def test_a_day_of_another_zone_is_the_places_own(
     assert (booked.local_date, booked.token_number) == (date(2026, 11, 24), 1)
     with pytest.raises(actions.TooManyBookings):
         actions.book(start=midnight + 3 * QUARTER, external_appointment_id="A-2", **values)
+
+
+@pytest.mark.parametrize("mode", Mode.values)
+def test_of_slots_at_two_places_the_one_of_the_wanted_mode_is_booked(
+    book: Book, doctor: Doctor, place: DoctorLocation, mode: str
+) -> None:
+    abroad = make_location(doctor, timezone="Asia/Dubai")
+    make_window(doctor, abroad, start_time=time(7, 30), end_time=time(8, 30), mode=Mode.TELE)
+
+    booked = book(mode=mode)
+
+    assert (booked.mode, booked.location_id) == {
+        Mode.IN_PERSON: (Mode.IN_PERSON, place.pk),
+        Mode.TELE: (Mode.TELE, abroad.pk),
+    }[Mode(mode)]

@@ -5,9 +5,9 @@ from django.db import IntegrityError
 
 from consent.models import Consent
 from registry.models import AuditLog
-from registry.tests.factories import NOW, make_doctor
+from registry.tests.factories import NOW, make_doctor, make_location
 from scheduling import actions
-from scheduling.models import Appointment, Mode
+from scheduling.models import Appointment, Availability, BookingRules, Mode
 from scheduling.slots import Reason
 from scheduling.tests.clinic import MINUTE, QUARTER, WEEK, Clinic, published, recorded, state
 from scheduling.tests.factories import TUESDAY_AT_9, make_exception, make_window
@@ -349,3 +349,27 @@ def test_a_full_day_counts_holds_while_they_run(clinic: Clinic) -> None:
         clinic.book(TUESDAY_AT_9 + 2 * QUARTER)
     assert refusal.value.reasons == (Reason.DAY_FULL,)
     assert clinic.book(hold_id=held.pk).pk == held.pk
+
+
+def test_what_others_held_meanwhile_and_let_run_out_does_not_count(clinic: Clinic) -> None:
+    BookingRules.objects.create(doctor=clinic.doctor, most_per_day=2)
+    held = clinic.hold()
+    clinic.hold(provider=clinic.new_insurer(), start=TUESDAY_AT_9 + QUARTER)
+    actions.renew_hold(hold=held, at=NOW + 4 * MINUTE)
+    later = NOW + 6 * MINUTE
+    clinic.book(provider=clinic.new_insurer(), start=TUESDAY_AT_9 + 2 * QUARTER, at=later)
+
+    booked = clinic.book(hold_id=held.pk, at=later)
+
+    assert booked.status == BOOKED
+
+
+def test_a_held_place_is_not_sold_once_the_hours_are_elsewhere(clinic: Clinic) -> None:
+    held = clinic.hold()
+    Availability.objects.update(location=make_location(clinic.doctor))
+    before = state()
+
+    with pytest.raises(actions.SlotRefused):
+        clinic.book(hold_id=held.pk)
+
+    assert state() == before
