@@ -1,8 +1,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import date, datetime, timedelta
+from itertools import chain, pairwise
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -53,8 +53,10 @@ def slots_between(
 
 
 def _sittings(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> Iterator[Sitting]:
-    """Give the sittings of whole local days, whatever the zone, as tokens count from morning."""
-    first, last = starts_at.astimezone(UTC).date() - _DAY, ends_at.astimezone(UTC).date() + _DAY
+    """Give the sittings of whole local days, as tokens count from morning."""
+    zones = {one.terms.zone for one in chain(schedule.windows, schedule.extras)}
+    first = min([starts_at.astimezone(zone).date() for zone in zones], default=date.max)
+    last = max([ends_at.astimezone(zone).date() for zone in zones], default=date.min)
     asked = 0
     for sitting in sittings(schedule, first, last):
         if sitting.starts_at < ends_at and starts_at < sitting.ends_at:

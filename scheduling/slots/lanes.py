@@ -23,18 +23,22 @@ def with_lanes(
 
 
 def _lanes(sitting: Sitting, near: Iterable[Taken]) -> Lanes:
-    """Walk along the slots and those who have a place, both in the order of time."""
+    """Walk along the slots and those who have a place, both in the order of time.
+
+    Whoever has one elsewhere has every lane: a doctor is at one place at a time.
+    """
     lanes: Lanes = {}
     starts_at, _, _, size, terms = sitting
     length, step = terms.length, terms.step
     ends_at = starts_at + length
     first = 0
-    for taken_from, taken_until, _, lane in near:
+    for taken_from, taken_until, _, location_id, lane in near:
+        theirs = (lane,) if location_id == terms.location_id else range(terms.capacity)
         while ends_at <= taken_from:
             first, starts_at, ends_at = first + 1, starts_at + step, ends_at + step
         number, starts_then = first, starts_at
         while starts_then < taken_until and number < size:
-            lanes.setdefault(number, set()).add(lane)
+            lanes.setdefault(number, set()).update(theirs)
             number, starts_then = number + 1, starts_then + step
     return lanes
 

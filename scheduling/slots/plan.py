@@ -15,6 +15,7 @@ from scheduling.slots.values import Extra, Schedule, Terms, wall_period
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_NO_DAY = timedelta(0)
 _Period = tuple[datetime, datetime]
 
 
@@ -61,11 +62,12 @@ def sittings(schedule: Schedule, first: date, last: date) -> Iterator[Sitting]:
     hours that begin before them.
     """
     spoken_for: list[_Period] = []
+    # A night may begin the day before; and where extra hours yield, a window of another zone may
+    # have another date than they.
+    before, after = (2 * _DAY, _DAY) if schedule.extras else (_DAY, _NO_DAY)
     for window in schedule.windows:
         shape = window.terms.zone, window.start, window.end, window.terms.length, window.terms.step
-        # Longer on both sides: a night may begin the day before, and a window of another zone may
-        # have another date than the extra hours that yield to it.
-        for day in window.dates(first - 2 * _DAY, last + _DAY):
+        for day in window.dates(first - before, last + after):
             runs = _cut(*shape, day)
             if runs:
                 spoken_for.append((runs[0].starts_at, runs[-1].ends_at))

@@ -86,8 +86,7 @@ def wall_period(day: date, start: time, end: time) -> tuple[datetime, datetime]:
     return datetime.combine(day, start), datetime.combine(day, end) + next_day
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Open time each week, on local dates in `[valid_from, valid_to)`.
 
     An end that is not after the start is on the next day. `weekday` counts from Monday, 0.
@@ -132,7 +131,7 @@ class Closure:
 
 
 class Taken(NamedTuple):
-    """One patient's place that somebody has; lanes count across all places of a doctor.
+    """One patient's place that somebody has; meanwhile the doctor is at no other place.
 
     `local_date` is the date at its own place: most a day counts by it.
     """
@@ -140,6 +139,7 @@ class Taken(NamedTuple):
     starts_at: datetime
     ends_at: datetime
     local_date: date
+    location_id: UUID
     lane: int = 0
 
 
