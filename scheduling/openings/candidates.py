@@ -63,14 +63,24 @@ _SKIPPED = """
     greatest(0, ceil((date_part('epoch', ({since})::timestamptz)
         - date_part('epoch', o.first_free_at)) / (60 * o.step_minutes)))::int
 """
+_COLUMNS = """
+    o.doctor_id, o.location_id, o.mode, o.local_date, o.first_free_at, o.step_minutes, o.starts
+"""
+# At noon these may be many: OFFSET has each expression computed once.
 _BEGUN = """
-    SELECT o.*, {next_start} AS turn FROM open_days AS o
-    WHERE {which} AND o.first_free_at >= %(day_before)s AND o.first_free_at < %(since)s
-        AND o.last_free_at >= %(since)s AND {next_start} < %(until)s
-    ORDER BY turn, doctor_id
+    SELECT {columns}, turn FROM (
+        SELECT o.*, {next_after} AS turn FROM (
+            SELECT {columns}, {skipped} AS skipped FROM open_days AS o
+            WHERE {which} AND o.first_free_at >= %(day_before)s AND o.first_free_at < %(since)s
+                AND o.last_free_at >= %(since)s
+            OFFSET 0
+        ) AS o
+        OFFSET 0
+    ) AS o
+    WHERE turn < %(until)s ORDER BY turn, doctor_id
 """
 _AHEAD = """
-    SELECT o.*, o.first_free_at AS turn FROM open_days AS o
+    SELECT {columns}, o.first_free_at AS turn FROM open_days AS o
     WHERE {which} AND o.first_free_at >= %(since)s AND o.first_free_at < %(until)s
     ORDER BY o.first_free_at, o.doctor_id
 """
@@ -226,6 +236,9 @@ def _statement(*, by_doctor: bool, asks: frozenset[str]) -> str:
     near = "near" in asks
     parts = {
         "which": _which(by_doctor=by_doctor, asks=asks),
+        "columns": _COLUMNS,
+        "skipped": _SKIPPED.format(since="%(since)s"),
+        "next_after": _NEXT_START.format(skipped="o.skipped"),
         "next_start": _next_start("%(since)s"),
         "seen": _SEEN.format(latest=_LATEST),
         "seen_by": _SEEN_BY.format(
