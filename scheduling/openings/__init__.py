@@ -4,7 +4,7 @@
 its dates in line in its own transaction. A head for each doctor tells which dates are kept.
 """
 
-from scheduling.openings.keeping import BATCH, build, extend, refresh, refresh_all
+from scheduling.openings.keeping import BATCH, build, extend, overdue, refresh, refresh_all
 from scheduling.openings.proof import Difference, differences
 from scheduling.openings.search import earliest
 from scheduling.openings.wanted import Found, Near, Wanted
@@ -19,6 +19,7 @@ __all__ = [
     "differences",
     "earliest",
     "extend",
+    "overdue",
     "refresh",
     "refresh_all",
 ]

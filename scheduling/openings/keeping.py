@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from registry.statements import prepared
 from scheduling import slots
-from scheduling.openings.rows import Dates, bring_in_line
+from scheduling.openings.rows import Dates, bring_days_in_line, bring_in_line
 
 _DAY = timedelta(days=1)
 # Days are added when fewer than these are left after the horizon: the local date of its end may
@@ -59,10 +59,11 @@ def refresh(*, doctor_id: UUID, first: date, last: date) -> None:
         head = cursor.fetchone()
     if head is None:
         return
-    # A slot of the evening before, or at a place in another zone, may share time with the change.
-    dates = max(first - _DAY, head[0]), min(last + _DAY, head[1])
+    # A slot of the evening before may share time with the change, and at a place in another zone
+    # it may have a date two days off.
+    dates = max(first - 2 * _DAY, head[0]), min(last + 2 * _DAY, head[1])
     if dates[0] <= dates[1]:
-        bring_in_line({doctor_id: dates}, within={doctor_id: dates})
+        bring_days_in_line(doctor_id, *dates)
 
 
 def refresh_all(*, doctor_id: UUID, at: datetime) -> None:
@@ -100,6 +101,20 @@ def extend(*, at: datetime, most: int) -> int:
         at: aware instant that counts as now.
         most: how many doctors at most.
     """
+    late = overdue(at=at, most=most)
+    return sum(
+        build(doctor_ids=late[begin : begin + BATCH], at=at, wait=False)
+        for begin in range(0, len(late), BATCH)
+    )
+
+
+def overdue(*, at: datetime, most: int) -> list[UUID]:
+    """List doctors with hours of whom no days are kept, or whose days end too soon.
+
+    Args:
+        at: aware instant that counts as now.
+        most: how many doctors at most.
+    """
     values: dict[str, Any] = {
         "last": _today(at) + _SPARE,
         "horizon": slots.Rules().horizon.days,
@@ -107,11 +122,7 @@ def extend(*, at: datetime, most: int) -> int:
     }
     with connection.cursor() as cursor:
         cursor.execute(_OVERDUE, values)
-        overdue = [doctor_id for (doctor_id,) in cursor]
-    return sum(
-        build(doctor_ids=overdue[begin : begin + BATCH], at=at, wait=False)
-        for begin in range(0, len(overdue), BATCH)
-    )
+        return [doctor_id for (doctor_id,) in cursor]
 
 
 def _make(doctor_ids: list[UUID], at: datetime) -> None:

@@ -25,7 +25,25 @@ _KEPT = """
     SELECT
         doctor_id, location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes,
         starts::text, specialization, city
-    FROM open_days WHERE doctor_id = ANY(%s)
+    FROM open_days
+    WHERE doctor_id = ANY(%(doctors)s) AND local_date BETWEEN %(first)s AND %(last)s
+"""
+_DROP_ONE = """
+    DELETE FROM open_days
+    WHERE (doctor_id, local_date, location_id, mode) = (%(doctor)s, %(day)s, %(place)s, %(mode)s)
+"""
+_PUT_ONE = """
+    INSERT INTO open_days (
+        doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free, step_minutes,
+        starts, specialization, city
+    )
+    SELECT
+        d.id, %(day)s, l.id, %(mode)s, %(first)s, %(last)s, %(free)s, %(step)s, %(starts)s,
+        d.specialization, upper(l.city)
+    FROM doctor_locations AS l JOIN doctors AS d ON d.id = l.doctor_id WHERE l.id = %(place)s
+    ON CONFLICT (doctor_id, local_date, location_id, mode) DO UPDATE SET
+        first_free_at = excluded.first_free_at, last_free_at = excluded.last_free_at,
+        free = excluded.free, step_minutes = excluded.step_minutes, starts = excluded.starts
 """
 # Rows that say what they should are not written: an index need not learn of them again.
 _PUT = """
@@ -123,14 +141,33 @@ def right(dates: Mapping[UUID, Dates]) -> list[Day]:
     ]
 
 
-def kept(doctor_ids: Sequence[UUID]) -> list[Day]:
-    """Read all open days of some doctors."""
+def kept(doctor_ids: Sequence[UUID], *, first: date = date.min, last: date = date.max) -> list[Day]:
+    """Read the open days of some doctors as they stand."""
     with prepared() as cursor:
-        cursor.execute(_KEPT, [list(doctor_ids)])
+        cursor.execute(_KEPT, {"doctors": list(doctor_ids), "first": first, "last": last})
         return [
             Day(row[0], OpenDay._make([*row[1:8], int(row[8][::-1], 2)]), *row[9:])
             for row in cursor
         ]
+
+
+def bring_days_in_line(doctor_id: UUID, first: date, last: date) -> None:
+    """Compute a few open days of one doctor and write only what differs, which is mostly one row.
+
+    Call it with the head locked: what others have committed before is then seen.
+    """
+    right_days = {
+        (day.local_date, day.location_id, day.mode): day
+        for day in computed({doctor_id: (first, last)})[doctor_id]
+    }
+    kept_days = {day.key[1:]: day.open for day in kept([doctor_id], first=first, last=last)}
+    with prepared() as cursor:
+        for day, place, mode in kept_days.keys() - right_days.keys():
+            gone = {"doctor": doctor_id, "day": day, "place": place, "mode": mode}
+            cursor.execute(_DROP_ONE, gone)
+        for key, wanted in right_days.items():
+            if kept_days.get(key) != wanted:
+                cursor.execute(_PUT_ONE, _values(wanted))
 
 
 def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) -> None:
@@ -139,9 +176,9 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
     Call it with the heads locked: what others have committed before is then seen.
     """
     days = [day for found in computed(dates).values() for day in found]
-    # For one doctor, planning takes longer than writing. For many, it depends on how large the
-    # table is by then: a plan that was made while it was empty would read it from end to end.
-    with prepared() if len(within) == 1 else connection.cursor() as cursor:
+    # Not prepared: the plan depends on how large the table is by then, and one that was made
+    # while it was empty would read it from end to end.
+    with connection.cursor() as cursor:
         cursor.execute(
             _PUT,
             {
@@ -158,6 +195,19 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
                 "tos": [last for _, last in within.values()],
             },
         )
+
+
+def _values(day: OpenDay) -> dict[str, object]:
+    return {
+        "place": day.location_id,
+        "mode": day.mode,
+        "day": day.local_date,
+        "first": day.first_free_at,
+        "last": day.last_free_at,
+        "free": day.free,
+        "step": day.step_minutes,
+        "starts": f"{day.starts:b}"[::-1],
+    }
 
 
 def _array(values: Iterable[object]) -> str:

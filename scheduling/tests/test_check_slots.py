@@ -61,7 +61,7 @@ def test_a_wrong_number_is_named_and_left() -> None:
     assert f"Doctor {doctor.pk}, 2026-11-24, place " in said
     assert "kept is 03:30 to 07:15 UTC, 3 free, " in said
     assert "but right is 03:30 to 07:15 UTC, 16 free, " in said
-    assert error == "1 open days are not what they should be. Make them anew with --repair."
+    assert error == "Faults in the open days: 1. Make them anew with --repair."
     assert OpenDay.objects.get(local_date=TUESDAY).free == 3
 
 
@@ -78,7 +78,7 @@ def test_a_wrong_number_is_named_and_left() -> None:
 def test_any_wrong_value_is_found(values: dict[str, Any]) -> None:
     damage(opened(), **values)
 
-    assert run()[1].startswith("1 open days are not what")
+    assert run()[1].startswith("Faults in the open days: 1.")
 
 
 def test_a_row_that_lacks_and_one_too_many_are_found() -> None:
@@ -93,14 +93,14 @@ def test_a_row_that_lacks_and_one_too_many_are_found() -> None:
     assert "kept is nothing, but right is 03:30" in said
     assert "IN_PERSON: kept is 03:30 to 07:15 UTC, 16 free" in said
     assert "but right is nothing." in said
-    assert error.startswith("2 open days")
+    assert error.startswith("Faults in the open days: 2.")
 
 
 def test_rows_without_a_head_are_too_many() -> None:
     opened()
     OpenDayHead.objects.all().delete()
 
-    assert run()[1].startswith("10 open days")
+    assert run()[1].startswith("Faults in the open days: 11.")
 
 
 def test_a_repair_makes_wrong_days_anew() -> None:
@@ -108,7 +108,7 @@ def test_a_repair_makes_wrong_days_anew() -> None:
 
     _, error = run("--repair")
 
-    assert error == "1 open days are not what they should be. They were made anew."
+    assert error == "Faults in the open days: 1. They were made anew."
     assert run()[1] == ""
 
 
@@ -135,3 +135,17 @@ def test_only_chosen_doctors_are_looked_at() -> None:
     damage(wrong, free=3)
 
     assert run("--doctor", str(right.pk))[1] == ""
+
+
+def test_a_doctor_whose_days_nobody_keeps_is_named_and_repaired() -> None:
+    doctor = make_doctor()
+    make_window(doctor, make_location(doctor))
+
+    said, error = run()
+
+    assert said == f"Doctor {doctor.pk}: the days to come are not kept yet.\n"
+    assert "days: 1." in error
+    assert run("--doctor", str(make_doctor().pk))[1] == ""
+    assert "made anew" in run("--repair")[1]
+    assert run() == ("All open days are what they should be.\n", "")
+    assert OpenDay.objects.filter(doctor=doctor).exists()

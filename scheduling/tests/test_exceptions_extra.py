@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError
 
 from registry.models import AuditLog
-from registry.tests.factories import NOW, make_doctor, make_location
+from registry.tests.factories import NOW, make_doctor, make_location, make_user
 from registry.tests.traces import told
 from scheduling import actions
 from scheduling.actions import VisitTerms
@@ -44,6 +44,23 @@ def test_extra_hours_open_a_closed_weekday(office: Office) -> None:
     }
     assert free_on(WEDNESDAY) == 6
     assert office.open_days_are_right()
+
+
+def test_extra_hours_of_a_doctor_without_weekly_hours_are_found_at_once() -> None:
+    doctor = make_doctor()
+    place = make_location(doctor)
+
+    actions.add_extra_hours(
+        doctor=doctor,
+        location=place,
+        starts_at=WEDNESDAY_AT_9,
+        ends_at=WEDNESDAY_AT_9 + HOUR,
+        terms=VisitTerms(),
+        by=make_user(doctor=doctor),
+        at=NOW,
+    )
+
+    assert free_on(WEDNESDAY) == 4
 
 
 def test_extra_hours_can_be_booked(office: Office) -> None:

@@ -1,6 +1,6 @@
 """Open days: kept with every change, for the dates that a doctor's head covers."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -268,3 +268,19 @@ def test_a_head_covers_days() -> None:
 
     with pytest.raises(IntegrityError, match="open_day_head_covers_days"):
         OpenDayHead.objects.update(covers_to=date(2020, 1, 1))
+
+
+def test_a_change_is_seen_where_the_date_is_two_days_off() -> None:
+    doctor = make_doctor()
+    ahead = make_location(doctor, timezone="Pacific/Kiritimati")
+    behind = make_location(doctor, timezone="Pacific/Pago_Pago")
+    # The first half hour of a Thursday there is half past ten in the evening of a Tuesday here.
+    make_window(doctor, ahead, day_of_week=3, start_time=time(0), end_time=time(0, 30))
+    make_window(doctor, behind, day_of_week=1, start_time=time(22, 30), end_time=time(23, 30))
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    starts_at = datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+    make_appointment(doctor, make_provider(), ahead, appointment_time=starts_at)
+    openings.refresh(doctor_id=doctor.pk, first=date(2026, 11, 26), last=date(2026, 11, 26))
+
+    assert openings.differences(doctor_ids=[doctor.pk]) == []

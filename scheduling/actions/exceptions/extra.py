@@ -103,7 +103,7 @@ def add_extra_hours(
     merged = _join(extra, at)
     saving.put(extra, merged)
     _record("extra_hours.added", extra, merged, by=by, at=at)
-    saving.tell(standing, [Period.standing(extra)], by=by, at=at)
+    saving.tell(standing, by=by, at=at)
     return Saved(extra, merged)
 
 
@@ -151,7 +151,7 @@ def change_extra_hours(
     settled = settle(affected, decisions, by=by, at=at)
     saving.put(standing, merged)
     _record("extra_hours.changed", standing, merged, by=by, at=at, **settled)
-    saving.tell(doctor, [before, Period.standing(standing)], by=by, at=at)
+    saving.tell(doctor, by=by, at=at)
     return Saved(standing, merged)
 
 
@@ -176,13 +176,12 @@ def remove_extra_hours(
         IsOver, NoLongerThere: nothing was changed.
     """
     doctor, standing = saving.lock_both(extra)
-    before = Period.standing(standing)
     affected = affected_by_extra_hours(doctor=doctor, gone={standing.pk}, instead=None, at=at)
     left = saving.end_or_remove(standing, at=at)
     settled = settle(affected, decisions, by=by, at=at)
     action = "extra_hours.ended" if left else "extra_hours.removed"
     saving.record(action, standing, by=by, at=at, **settled)
-    saving.tell(doctor, [before], by=by, at=at)
+    saving.tell(doctor, by=by, at=at)
     return left
 
 

@@ -61,7 +61,7 @@ def take_leave(
         reason=_checked(reason),
     )
     saved = _save("leave.added", leave, decisions, by=by, at=at)
-    saving.tell(standing, [Period.standing(leave)], by=by, at=at)
+    saving.tell(standing, by=by, at=at)
     return saved
 
 
@@ -103,7 +103,7 @@ def change_leave(
     standing.location, standing.reason = place, _checked(reason)
     saved = _save("leave.changed", standing, decisions, by=by, at=at)
     if not is_same:
-        saving.tell(doctor, [before, Period.standing(standing)], by=by, at=at)
+        saving.tell(doctor, by=by, at=at)
     return saved
 
 
@@ -120,10 +120,9 @@ def remove_leave(
         IsOver, NoLongerThere: nothing was changed.
     """
     doctor, standing = saving.lock_both(leave)
-    before = Period.standing(standing)
     left = saving.end_or_remove(standing, at=at)
     saving.record("leave.ended" if left else "leave.removed", standing, by=by, at=at)
-    saving.tell(doctor, [before], by=by, at=at)
+    saving.tell(doctor, by=by, at=at)
     return left
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError
 
@@ -16,7 +16,6 @@ from scheduling.actions.hours import PlaceClosed
 from scheduling.models import AvailabilityException
 
 _APART = {"leave_periods_apart", "extra_hours_apart"}
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -138,17 +137,11 @@ def end_or_remove(standing: AvailabilityException, *, at: datetime) -> Availabil
     return standing
 
 
-def tell(doctor: Doctor, touched: Iterable[Period], *, by: User, at: datetime) -> None:
-    """Stamp a locked doctor, tell insurers, and bring the open days of some periods in line."""
+def tell(doctor: Doctor, *, by: User, at: datetime) -> None:
+    """Stamp a locked doctor, tell insurers, and bring the open days in line."""
     versions.stamp(doctor, by=by, at=at)
     versions.tell("availability.updated", doctor, at=at)
-    for starts_at, ends_at in touched:
-        # The dates at the place may be a day off UTC's.
-        openings.refresh(
-            doctor_id=doctor.pk,
-            first=starts_at.astimezone(UTC).date() - timedelta(days=1),
-            last=(ends_at - _MICROSECOND).astimezone(UTC).date() + timedelta(days=1),
-        )
+    openings.refresh_all(doctor_id=doctor.pk, at=at)
 
 
 def record(
