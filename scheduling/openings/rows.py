@@ -1,6 +1,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -163,7 +163,7 @@ def bring_days_in_line(doctor_id: UUID, first: date, last: date) -> None:
     kept_days = {day.key[1:]: day.open for day in kept([doctor_id], first=first, last=last)}
     with prepared() as cursor:
         for day, place, mode in kept_days.keys() - right_days.keys():
-            gone = {"doctor": doctor_id, "day": day, "place": place, "mode": mode}
+            gone: dict[str, Any] = {"doctor": doctor_id, "day": day, "place": place, "mode": mode}
             cursor.execute(_DROP_ONE, gone)
         for key, wanted in right_days.items():
             if kept_days.get(key) != wanted:
@@ -197,7 +197,7 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
         )
 
 
-def _values(day: OpenDay) -> dict[str, object]:
+def _values(day: OpenDay) -> dict[str, Any]:
     return {
         "place": day.location_id,
         "mode": day.mode,
