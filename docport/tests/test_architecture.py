@@ -111,7 +111,8 @@ HELD_BY_THE_DATABASE = {
     },
     "availability_exceptions": {"exception_starts_before_ends", "exception_kind_known"},
     "appointments": {
-        "appointment_lane_once", "appointment_external_id_once", "appointment_lane_below_capacity",
+        "appointment_lane_once", "appointment_at_one_place", "appointment_external_id_once",
+        "appointment_lane_below_capacity",
         "appointment_ends_after_start", "appointment_status_known", "appointment_cancelled_at",
     },
     "open_days": {

@@ -302,11 +302,7 @@ class _Change:
         for position, row in self.added.items():
             for other in others:
                 if DatedWindow.of(row).meets(DatedWindow.of(other)):
-                    until = f" until {wording.full_date(other.valid_to)}" if other.valid_to else ""
-                    yield HoursProblem(
-                        position,
-                        f"{_shape(row)} overlaps {_shape(other)} at {other.location.name}{until}.",
-                    )
+                    yield HoursProblem(position, _overlap(row, other))
 
     def save(self) -> None:
         Availability.objects.filter(pk__in=[row.pk for row in self.removed]).delete()
@@ -346,6 +342,14 @@ class _Change:
             return self.effective_from
         since = (self.effective_from - _DAY).weekday() - window.day_of_week
         return self.effective_from - timedelta(days=since % 7)
+
+
+def _overlap(row: Availability, other: Availability) -> str:
+    until = f" until {wording.full_date(other.valid_to)}" if other.valid_to else ""
+    text = f"{_shape(row)} overlaps {_shape(other)} at {other.location.name}{until}."
+    if row.location.timezone == other.location.timezone:
+        return text
+    return f"{text} Hours at places in different time zones must differ on the clock too."
 
 
 def _shape(row: Availability) -> HoursWindow:

@@ -19,7 +19,7 @@ from scheduling.models import Appointment
 from scheduling.slots import Slot
 
 _DAY = timedelta(days=1)
-_IN_THE_WAY = {"appointment_lane_once", "appointment_token_once"}
+_IN_THE_WAY = {"appointment_lane_once", "appointment_at_one_place", "appointment_token_once"}
 
 _ENDED_HOLD = """
     doctor_id = %(doctor)s AND status = 'HELD' AND hold_expires_at <= %(at)s

@@ -68,7 +68,7 @@ _SCHEDULES = """SELECT
         (
             SELECT json_build_array(
                 array_agg(appointment_time), array_agg(ends_at), array_agg(local_date),
-                array_agg(lane)
+                array_agg(location_id), array_agg(lane)
             )::text
             FROM appointments
             WHERE doctor_id = doctor.id
@@ -214,10 +214,19 @@ def _terms(place: str, zone: str, *cut: Any) -> Terms:
 
 
 def _taken(
-    starts: list[str], ends: list[str], local_dates: list[str], lanes: list[int]
+    starts: list[str],
+    ends: list[str],
+    local_dates: list[str],
+    places: list[str],
+    lanes: list[int],
 ) -> tuple[Taken, ...]:
     instant, day = datetime.fromisoformat, date.fromisoformat
-    return tuple(map(Taken, map(instant, starts), map(instant, ends), map(day, local_dates), lanes))
+    periods = map(instant, starts), map(instant, ends)
+    return tuple(map(Taken, *periods, map(day, local_dates), map(_place, places), lanes))
+
+
+# Many patients, few places; making a UUID takes longest of all.
+_place = lru_cache(maxsize=4096)(UUID)
 
 
 def _rules(

@@ -12,6 +12,10 @@ from registry.ids import uuid7
 from registry.models import Doctor, DoctorLocation, InsuranceProvider, Timestamped, User
 from scheduling.models.terms import Mode
 
+_VISIT = Func(
+    "appointment_time", "ends_at", function="tstzrange", output_field=DateTimeRangeField()
+)
+
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
     """Which appointments."""
@@ -58,8 +62,6 @@ class Appointment(Timestamped):
     CancelReason = AppointmentCancelReason
 
     OCCUPYING = ["HELD", "BOOKED", "ARRIVED", "COMPLETED", "NO_SHOW"]
-
-    OPEN = ["HELD", "BOOKED"]
 
     CANCELLABLE = ["BOOKED", "ARRIVED"]
 
@@ -108,15 +110,17 @@ class Appointment(Timestamped):
                 expressions=[
                     ("doctor", RangeOperators.EQUAL),
                     ("lane", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            "appointment_time",
-                            "ends_at",
-                            function="tstzrange",
-                            output_field=DateTimeRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
+                    (_VISIT, RangeOperators.OVERLAPS),
+                ],
+                condition=~Q(status="CANCELLED"),
+            ),
+            # A doctor is at one place at a time, however many patients share a slot there.
+            ExclusionConstraint(
+                name="appointment_at_one_place",
+                expressions=[
+                    ("doctor", RangeOperators.EQUAL),
+                    ("location", RangeOperators.NOT_EQUAL),
+                    (_VISIT, RangeOperators.OVERLAPS),
                 ],
                 condition=~Q(status="CANCELLED"),
             ),

@@ -1,19 +1,22 @@
 """What is to be exact stays so when everybody comes at the same moment."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import time, timedelta
 from functools import partial
 
 import pytest
+from django.db import connection
 
 from consent.tests.factories import make_consent
 from registry.models import OutboxEvent
-from registry.tests.factories import NOW
+from registry.tests.factories import NOW, make_location
 from scheduling import actions
 from scheduling.actions import locks
 from scheduling.models import Appointment, Availability
 from scheduling.tests.clinic import MINUTE, QUARTER, WEEK, Clinic, published
-from scheduling.tests.factories import TUESDAY_AT_9, make_appointment
+from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
 from scheduling.tests.races import at_once, outcome_after
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +47,46 @@ def test_an_insurers_share_of_a_day_is_exact(clinic: Clinic) -> None:
 
     assert Counter(outcomes) == {"done": 5, "TooManyBookings": MANY - 5}
     assert Appointment.objects.filter(insurance_provider=modest).count() == 5
+
+
+@pytest.mark.parametrize("take", ["book", "hold"])
+def test_a_doctor_is_booked_at_one_place_at_a_time(clinic: Clinic, take: str) -> None:
+    outcomes = at_once(at_two_places(clinic, take))
+
+    assert Counter(outcomes) == {"done": 1, "SlotTaken": 1}
+    assert Appointment.objects.count() == 1
+
+
+def test_without_the_constraint_a_doctor_is_booked_at_two_places(clinic: Clinic) -> None:
+    """The twin: both have looked before either is booked, and each finds a lane."""
+    with without_guard("appointment_at_one_place"):
+        outcomes = at_once(at_two_places(clinic, "book"))
+
+    assert outcomes == ["done", "done"]
+
+
+def at_two_places(clinic: Clinic, take: str) -> list[Callable[[], object]]:
+    """Let two insurers want nine in India and half past seven in Dubai, which is the same."""
+    dubai = make_location(clinic.doctor, timezone="Asia/Dubai")
+    make_window(clinic.doctor, dubai, start_time=time(7, 30), end_time=time(8, 30), capacity=2)
+    Availability.objects.update(capacity=2)
+    return [
+        partial(getattr(clinic, take), location=place, provider=clinic.new_insurer())
+        for place in (clinic.place, dubai)
+    ]
+
+
+@contextmanager
+def without_guard(name: str) -> Iterator[None]:
+    (guard,) = (one for one in Appointment._meta.constraints if one.name == name)
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Appointment, guard)
+    try:
+        yield
+    finally:
+        Appointment.objects.all().delete()
+        with connection.schema_editor() as editor:
+            editor.add_constraint(Appointment, guard)
 
 
 def test_holds_and_bookings_share_one_limit(clinic: Clinic) -> None:

@@ -394,3 +394,34 @@ def test_of_slots_at_two_places_the_one_of_the_wanted_mode_is_booked(
         Mode.IN_PERSON: (Mode.IN_PERSON, place.pk),
         Mode.TELE: (Mode.TELE, abroad.pk),
     }[Mode(mode)]
+
+
+def test_a_doctor_who_is_at_one_place_has_no_slot_at_another(
+    book: Book, doctor: Doctor, place: DoctorLocation
+) -> None:
+    """Half past seven in Dubai is nine in India."""
+    Availability.objects.update(capacity=2)
+    dubai = make_location(doctor, timezone="Asia/Dubai")
+    make_window(doctor, dubai, start_time=time(7, 30), end_time=time(8, 30), capacity=2)
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    book(location=place)
+
+    with pytest.raises(actions.SlotTaken) as refused:
+        book(location=dubai, external_appointment_id="A-2")
+
+    assert refused.value.next_free[0].starts_at == TUESDAY_AT_9 + QUARTER
+    assert book(external_appointment_id="A-3").location_id == place.pk
+    there = OpenDay.objects.get(location=dubai, local_date=TUESDAY_AT_9.date())
+    assert (there.first_free_at, there.free) == (TUESDAY_AT_9 + QUARTER, 6)
+
+
+def test_an_appointment_that_was_kept_when_hours_moved_away_keeps_the_doctor_there(
+    book: Book, doctor: Doctor
+) -> None:
+    book()
+    Availability.objects.update(location=make_location(doctor), capacity=2)
+
+    with pytest.raises(actions.SlotTaken):
+        book(external_appointment_id="A-2")
+
+    book(external_appointment_id="A-3", start=TUESDAY_AT_9 + QUARTER)

@@ -158,18 +158,24 @@ def test_every_booked_appointment_has_a_link_of_its_own(
     elsewhere = make_location(doctor, name="A new clinic")
     make_window(doctor, elsewhere, capacity=3, end_time=time(10))
     where = [place, elsewhere, elsewhere]
-    start = {"appointment_time": TUESDAY_AT_9, "capacity": 3}
+    start = [TUESDAY_AT_9 + 8 * QUARTER, TUESDAY_AT_9, TUESDAY_AT_9]
     booked = [
         make_appointment(
-            doctor, make_provider(), at, lane=lane, external_appointment_id=f"A-{lane}", **start
+            doctor,
+            make_provider(),
+            where[lane],
+            appointment_time=start[lane],
+            lane=lane,
+            capacity=3,
+            external_appointment_id=f"A-{lane}",
         )
-        for lane, at in enumerate(where)
+        for lane in range(3)
     ]
     late = make_appointment(
         doctor,
         make_provider(),
         place,
-        appointment_time=TUESDAY_AT_9 + QUARTER / 3,
+        appointment_time=start[0] + QUARTER / 3,
         lane=3,
         capacity=4,
     )

@@ -111,18 +111,34 @@ def test_exceptions_are_plausible(doctor: Doctor, given: dict[str, Any], name: s
 
 
 def test_a_lane_holds_one_patient_at_a_time(doctor: Doctor) -> None:
-    provider = make_provider()
-    make_appointment(doctor, provider, capacity=2)
-    make_appointment(doctor, provider, capacity=2, lane=1)
-    make_appointment(doctor, provider, appointment_time=TUESDAY_AT_9 + QUARTER)
+    provider, place = make_provider(), make_location(doctor)
+    make_appointment(doctor, provider, place, capacity=2)
+    make_appointment(doctor, provider, place, capacity=2, lane=1)
+    make_appointment(doctor, provider, place, appointment_time=TUESDAY_AT_9 + QUARTER)
     make_appointment(doctor, provider, status=Appointment.Status.CANCELLED)
     make_appointment(make_doctor(), provider)
 
     for status in Appointment.OCCUPYING:
         with refused("appointment_lane_once"), transaction.atomic():
             make_appointment(
-                doctor, make_provider(), status=status, appointment_time=TUESDAY_AT_9 + QUARTER / 3
+                doctor,
+                make_provider(),
+                place,
+                status=status,
+                appointment_time=TUESDAY_AT_9 + QUARTER / 3,
             )
+
+
+def test_a_doctor_is_at_one_place_at_a_time(doctor: Doctor) -> None:
+    provider = make_provider()
+    make_appointment(doctor, provider)
+    make_appointment(doctor, provider, appointment_time=TUESDAY_AT_9 + QUARTER)
+    make_appointment(doctor, provider, status=Appointment.Status.CANCELLED)
+    make_appointment(make_doctor(), provider)
+
+    for status in Appointment.OCCUPYING:
+        with refused("appointment_at_one_place"), transaction.atomic():
+            make_appointment(doctor, provider, status=status, lane=1, capacity=2)
 
 
 @pytest.mark.parametrize(

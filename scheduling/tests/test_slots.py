@@ -146,9 +146,9 @@ def test_a_slot_is_taken_when_every_lane_is() -> None:
     window = Window(1, time(9), time(10), FROM, None, two_at_once)
     # The second reaches into the slot at 9:30, the third touches it.
     taken = (
-        Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, lane=0),
-        Taken(AT_9, AT_9 + 40 * MINUTE, TUESDAY, lane=1),
-        Taken(AT_9 + HOUR, AT_9 + 2 * HOUR, TUESDAY, lane=0),
+        Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, CLINIC, lane=0),
+        Taken(AT_9, AT_9 + 40 * MINUTE, TUESDAY, CLINIC, lane=1),
+        Taken(AT_9 + HOUR, AT_9 + 2 * HOUR, TUESDAY, CLINIC, lane=0),
     )
 
     first, second = of_day(Schedule(windows=(window,), taken=taken))
@@ -166,7 +166,7 @@ def test_lanes_above_a_lowered_capacity_use_up_places(
 ) -> None:
     terms = Terms(CLINIC, INDIA, slot_minutes=30, capacity=capacity)
     window = Window(1, time(9), time(9, 30), FROM, None, terms)
-    others = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, lane) for lane in taken)
+    others = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, CLINIC, lane) for lane in taken)
 
     (slot,) = of_day(Schedule(windows=(window,), taken=others))
 
@@ -174,10 +174,21 @@ def test_lanes_above_a_lowered_capacity_use_up_places(
     assert slot.reasons == (() if free else (Reason.TAKEN,))
 
 
+def test_a_doctor_who_has_a_patient_elsewhere_has_no_place_for_others() -> None:
+    terms = Terms(CLINIC, INDIA, slot_minutes=30, capacity=2)
+    window = Window(1, time(9), time(10, 30), FROM, None, terms)
+    at_the_hospital = Taken(AT_9 + 20 * MINUTE, AT_9 + 40 * MINUTE, TUESDAY, HOSPITAL, lane=3)
+    schedule = Schedule(windows=(window,), taken=(at_the_hospital,))
+
+    assert [slot.free_lanes for slot in of_day(schedule)] == [(), (), (0, 1)]
+    (day,) = slots.open_days(schedule, first=TUESDAY, last=TUESDAY)
+    assert (day.first_free_at, day.free) == (AT_9 + HOUR, 2)
+
+
 def test_a_long_appointment_does_not_outlive_itself() -> None:
     first = Window(1, time(9), time(13), FROM, None, Terms(CLINIC, INDIA, slot_minutes=240))
     elsewhere = Window(1, time(9), time(10), FROM, None, Terms(HOSPITAL, INDIA, slot_minutes=60))
-    taken = (Taken(AT_9 + 2 * HOUR, AT_9 + 3 * HOUR, TUESDAY),)
+    taken = (Taken(AT_9 + 2 * HOUR, AT_9 + 3 * HOUR, TUESDAY, CLINIC),)
 
     found = of_day(Schedule(windows=(first, elsewhere), taken=taken))
 
@@ -277,7 +288,7 @@ def test_all_reasons_are_named_at_once() -> None:
     schedule = Schedule(
         windows=(MORNING,),
         closures=(Closure(AT_9, AT_9 + HOUR),),
-        taken=(Taken(AT_9, AT_9 + HOUR, TUESDAY),),
+        taken=(Taken(AT_9, AT_9 + HOUR, TUESDAY, CLINIC),),
         closed_places=frozenset({CLINIC}),
         rules=slots.Rules(timedelta(days=3), timedelta(0), most_per_day=1),
         credential_until=AT_9,
@@ -313,7 +324,7 @@ def test_a_day_is_full_by_the_dates_of_the_appointments() -> None:
     night = Window(2, time(0, 30), time(1), FROM, None, tokyo)
     evening = Window(1, time(20), time(20, 30), FROM, None, HALF_HOURS)
     at_night = wall(TUESDAY + timedelta(days=1), time(0, 30), ZoneInfo("Asia/Tokyo"))
-    taken = Taken(at_night, at_night + HOUR / 2, TUESDAY + timedelta(days=1))
+    taken = Taken(at_night, at_night + HOUR / 2, TUESDAY + timedelta(days=1), CLINIC)
     rules = slots.Rules(most_per_day=1)
 
     found = of_day(Schedule(windows=(MORNING, evening, night), taken=(taken,), rules=rules))
@@ -322,7 +333,7 @@ def test_a_day_is_full_by_the_dates_of_the_appointments() -> None:
 
 
 def test_a_day_is_full_at_the_number_that_the_rules_name() -> None:
-    taken = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, lane) for lane in range(2))
+    taken = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, CLINIC, lane) for lane in range(2))
     schedule = Schedule(windows=(MORNING,), taken=taken, rules=slots.Rules(most_per_day=2))
     one_more = replace(schedule, rules=slots.Rules(most_per_day=3))
 
@@ -391,8 +402,8 @@ def test_open_days_say_what_is_free_when() -> None:
     twos = Window(1, time(17), time(18), FROM, None, replace(HALF_HOURS, capacity=2))
     by_phone = replace(HALF_HOURS, mode="TELE")
     taken = (
-        Taken(AT_9, AT_9 + HOUR / 2, TUESDAY),
-        Taken(AT_9 + 8 * HOUR, AT_9 + 9 * HOUR, TUESDAY, lane=1),
+        Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, CLINIC),
+        Taken(AT_9 + 8 * HOUR, AT_9 + 9 * HOUR, TUESDAY, CLINIC, lane=1),
     )
     schedule = Schedule(
         windows=(MORNING, twos, Window(1, time(20), time(20, 30), FROM, None, by_phone)),
@@ -419,7 +430,7 @@ def test_open_days_say_what_is_free_when() -> None:
 
 
 def test_a_full_day_and_one_on_leave_are_not_open() -> None:
-    taken = (Taken(AT_9, AT_9 + HOUR / 2, TUESDAY),)
+    taken = (Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, CLINIC),)
     schedule = Schedule(windows=(MORNING,), taken=taken, rules=slots.Rules(most_per_day=1))
     on_leave = Schedule(windows=(MORNING,), closures=(Closure(AT_9, AT_9 + 2 * HOUR),))
 

@@ -123,12 +123,12 @@ def planned(schedule: Schedule, middle: date) -> list[Planned]:
     return sorted(found, key=lambda slot: (slot.starts_at, slot.place))
 
 
-def lanes_by_minute(taken: tuple[Taken, ...]) -> dict[datetime, set[int]]:
-    lanes: dict[datetime, set[int]] = defaultdict(set)
+def patients_by_minute(taken: tuple[Taken, ...]) -> dict[datetime, list[Taken]]:
+    patients: dict[datetime, list[Taken]] = defaultdict(list)
     for one in taken:
         for minute in minutes(one.starts_at, one.ends_at):
-            lanes[minute].add(one.lane)
-    return lanes
+            patients[minute].append(one)
+    return patients
 
 
 def closed_minutes(closures: tuple[Closure, ...]) -> dict[UUID, set[datetime]]:
@@ -142,16 +142,18 @@ def closed_minutes(closures: tuple[Closure, ...]) -> dict[UUID, set[datetime]]:
 def oracle(question: Question) -> list[Found]:
     schedule, starts_at, ends_at, at, middle = question
     rules, until = schedule.rules, schedule.credential_until
-    lanes, closed = lanes_by_minute(schedule.taken), closed_minutes(schedule.closures)
+    patients_at, closed = patients_by_minute(schedule.taken), closed_minutes(schedule.closures)
     tokens: dict[tuple[UUID, date], int] = defaultdict(int)
     found = []
     for start, place, day, terms in planned(schedule, middle):
         end = start + terms.slot_minutes * MINUTE
         lasts = minutes(start, end)
-        busy = {lane for minute in lasts for lane in lanes[minute]}
+        there = [one for minute in lasts for one in patients_at[minute]]
+        is_elsewhere = any(one.location_id != place for one in there)
+        busy = {one.lane for one in there}
         free: list[int] = []
         for lane in range(terms.capacity):
-            if lane not in busy and len(busy) + len(free) < terms.capacity:
+            if not is_elsewhere and lane not in busy and len(busy) + len(free) < terms.capacity:
                 free.append(lane)
         patients = sum(one.local_date == day for one in schedule.taken)
         against = {
@@ -231,10 +233,11 @@ def share_time(one: Window, other: Window) -> bool:
 
 
 @st.composite
-def visits_of(draw: st.DrawFn, slot: Planned) -> tuple[datetime, datetime]:
-    """Draw the time of a slot, or one just before or after it."""
+def visits_of(draw: st.DrawFn, slot: Planned) -> tuple[datetime, datetime, UUID]:
+    """Draw the time of a slot, or one just before or after it, mostly at its place."""
     starts_at = slot.starts_at + draw(st.sampled_from([0, 0, -1, 1])) * slot.terms.length
-    return starts_at, starts_at + slot.terms.length
+    place = draw(st.sampled_from([slot.place, slot.place, slot.place, *PLACES]))
+    return starts_at, starts_at + slot.terms.length, place
 
 
 @st.composite
@@ -243,9 +246,10 @@ def questions(draw: st.DrawFn) -> Question:
     zones = {CLINIC: ZoneInfo(zone), HOSPITAL: ZoneInfo(zone), ABROAD: ZoneInfo(zone_abroad)}
     noon = datetime.combine(middle, time(12), tzinfo=UTC)
     near_noon = st.integers(-1440, 1440).map(lambda count: noon + count * MINUTE)
-    extras, closures, visits = (
+    extras, closures, stays = (
         draw(st.lists(periods(middle, longest), max_size=3)) for longest in (600, 900, 240)
     )
+    visits = [(*period, draw(st.sampled_from(PLACES))) for period in stays]
     hours = Schedule(
         windows=draw(weekly(middle, zones)),
         extras=tuple(Extra(*period, draw(terms_at(zones))) for period in extras),
@@ -261,8 +265,14 @@ def questions(draw: st.DrawFn) -> Question:
             Closure(*period, draw(st.sampled_from([*PLACES, None]))) for period in closures
         ),
         taken=tuple(
-            Taken(*period, middle + draw(st.integers(-1, 1)) * DAY, draw(st.integers(0, 3)))
-            for period in visits
+            Taken(
+                starts_at,
+                ends_at,
+                middle + draw(st.integers(-1, 1)) * DAY,
+                place,
+                draw(st.integers(0, 3)),
+            )
+            for starts_at, ends_at, place in visits
         ),
         closed_places=frozenset(draw(st.sampled_from([[], [], [CLINIC], [HOSPITAL, ABROAD]]))),
         rules=Rules(

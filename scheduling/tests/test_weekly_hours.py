@@ -255,6 +255,15 @@ def test_hours_at_another_place_are_in_the_way(hours: Hours) -> None:
     assert len(hours.standing()) == 2
 
 
+def test_hours_in_another_zone_are_compared_on_the_clock(hours: Hours) -> None:
+    hours.set(MORNING)
+    dubai = make_location(hours.doctor, timezone="Asia/Dubai")
+    other = Hours(hours.doctor, dubai, hours.user)
+
+    with pytest.raises(actions.HoursRefused, match="different time zones must differ"):
+        other.set(HoursWindow(1, time(12), time(14)))
+
+
 def test_another_doctors_hours_are_not_in_the_way(hours: Hours) -> None:
     make_window(make_doctor())
 
