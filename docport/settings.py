@@ -133,7 +133,9 @@ DATABASES["default"]["OPTIONS"] = {
     "application_name": "docport",
     # For `registry.statements` alone, which are few and planned well without their values.
     "prepare_threshold": 5,
-    "options": f"{_given_options.get('options', '')} -c plan_cache_mode=force_generic_plan".strip(),
+    # Rows are found by an index as fast as side by side: on disks without moving parts, or cached.
+    "options": f"{_given_options.get('options', '')} -c plan_cache_mode=force_generic_plan "
+    "-c random_page_cost=1.1".strip(),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

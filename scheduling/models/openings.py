@@ -63,13 +63,14 @@ class OpenDay(models.Model):
             at_least("free", 1, name="open_day_has_a_free_place"),
             at_least("step_minutes", 1, name="open_day_steps_forward"),
         ]
+        # The last start is for days that have begun: those that are over by then cost no row.
         indexes = [
             models.Index(
-                fields=["specialization", "city", "first_free_at", "doctor"],
+                fields=["specialization", "city", "first_free_at", "doctor", "last_free_at"],
                 name="open_day_by_city",
             ),
             models.Index(
-                fields=["specialization", "first_free_at", "doctor"],
+                fields=["specialization", "first_free_at", "doctor", "last_free_at"],
                 name="open_day_by_specialization",
             ),
         ]

@@ -24,6 +24,7 @@ _LONGEST_DAY = timedelta(hours=26)
 _DAY = timedelta(days=1)
 _KM_PER_DEGREE = 111.19
 _HALF_A_TURN = 180.0
+_LEAST_ID = UUID(int=0)
 # Up to so many doctors, their days are read doctor by doctor: in the order of time, too many
 # others would be passed on the way.
 _FEW = 500
@@ -79,9 +80,12 @@ _BEGUN = """
     ) AS o
     WHERE turn < %(until)s ORDER BY turn, doctor_id
 """
+# Between two unknown instants a planner expects so few rows that it would sort them all; of a pair
+# it expects more, and walks. No doctor's id is lower than the least.
 _AHEAD = """
     SELECT {columns}, o.first_free_at AS turn FROM open_days AS o
-    WHERE {which} AND o.first_free_at >= %(since)s AND o.first_free_at < %(until)s
+    WHERE {which} AND o.first_free_at >= %(since)s
+        AND (o.first_free_at, o.doctor_id) < (%(until)s, %(least_id)s)
     ORDER BY o.first_free_at, o.doctor_id
 """
 _IN_TIME = """
@@ -179,6 +183,7 @@ class Candidates:
             "at": at,
             "since": since,
             "until": wanted.ends_at,
+            "least_id": _LEAST_ID,
             "day_before": since - _LONGEST_DAY,
             "first": since.date() - _DAY,
             "last": wanted.ends_at.date() + _DAY,
