@@ -98,6 +98,13 @@ _ALL_IN_TIME = """
         LATERAL ({in_time}) AS candidate
     ORDER BY turn, doctor_id, location_id, mode LIMIT %(size)s
 """
+_PASSED = """
+    SELECT count(*) FROM (({begun}) UNION ALL ({ahead}) LIMIT %(walk)s) AS passed
+"""
+_MOST_PASSED = """
+    SELECT max(passed.count) FROM unnest(%(specializations)s::text[]) AS s (code),
+        LATERAL ({passed}) AS passed
+"""
 _BY_DOCTOR = """
     {seen} FROM (
         SELECT * FROM (
@@ -204,13 +211,23 @@ class Candidates:
             without: doctors whose open days need no look any more.
         """
         found = self._read(size, without)
-        if len(found) < size and self._doctors is None and self._walk:
+        if len(found) < size and self._doctors is None and self._is_walk_cut(without):
             self._doctors = self._few(_CONSENTING, _FEW)
             self._walk = None
             found = self._read(size, without)
         # Whoever found so many on a first walk will find the others on a longer one.
         self._walk = None
         return found
+
+    def _is_walk_cut(self, without: Sequence[UUID]) -> bool:
+        """Tell whether there are more open days than were passed."""
+        if self._walk is None:
+            return False
+        with prepared() as cursor:
+            now = {"without": list(without), "walk": self._walk}
+            cursor.execute(_passed(self._asks), self._values | now)
+            (passed,) = cursor.fetchone()
+        return bool(passed >= self._walk)
 
     def _few(self, doctors: str, most: int) -> list[UUID] | None:
         """Give the doctors if they are few."""
@@ -240,11 +257,7 @@ def _statement(*, by_doctor: bool, asks: frozenset[str]) -> str:
     """Write the statement for a search that asks for these things."""
     near = "near" in asks
     parts = {
-        "which": _which(by_doctor=by_doctor, asks=asks),
-        "columns": _COLUMNS,
-        "skipped": _SKIPPED.format(since="%(since)s"),
-        "next_after": _NEXT_START.format(skipped="o.skipped"),
-        "next_start": _next_start("%(since)s"),
+        **_parts(by_doctor=by_doctor, asks=asks),
         "seen": _SEEN.format(latest=_LATEST),
         "seen_by": _SEEN_BY.format(
             shows=SHOWS,
@@ -256,8 +269,26 @@ def _statement(*, by_doctor: bool, asks: frozenset[str]) -> str:
     }
     if by_doctor:
         return _BY_DOCTOR.format(**parts)
-    in_time = _IN_TIME.format(**parts, begun=_BEGUN.format(**parts), ahead=_AHEAD.format(**parts))
+    in_time = _IN_TIME.format(**parts)
     return in_time if "specialization" in asks else _ALL_IN_TIME.format(in_time=in_time)
+
+
+@lru_cache
+def _passed(asks: frozenset[str]) -> str:
+    """Write the statement that counts what such a search has passed in the order of time."""
+    passed = _PASSED.format(**_parts(by_doctor=False, asks=asks))
+    return passed if "specialization" in asks else _MOST_PASSED.format(passed=passed)
+
+
+def _parts(*, by_doctor: bool, asks: frozenset[str]) -> dict[str, str]:
+    parts = {
+        "columns": _COLUMNS,
+        "which": _which(by_doctor=by_doctor, asks=asks),
+        "skipped": _SKIPPED.format(since="%(since)s"),
+        "next_after": _NEXT_START.format(skipped="o.skipped"),
+        "next_start": _next_start("%(since)s"),
+    }
+    return parts | {"begun": _BEGUN.format(**parts), "ahead": _AHEAD.format(**parts)}
 
 
 def _which(*, by_doctor: bool, asks: frozenset[str]) -> str:
