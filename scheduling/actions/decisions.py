@@ -124,7 +124,7 @@ def affected_by_extra_hours(
 def left_outside(
     *, doctor: Doctor, before: Schedule, after: Schedule, at: datetime
 ) -> list[Appointment]:
-    """List the appointments to come that are in the open time before a change and not after it.
+    """List the appointments to come that are in the open time before a change, not wholly after.
 
     Args:
         before, after: made by `open_time`.
@@ -133,9 +133,17 @@ def left_outside(
     return [
         one
         for one in _to_come(doctor, at)
-        if not slots.is_open(after, one.appointment_time, one.location_id)
-        and slots.is_open(before, one.appointment_time, one.location_id)
+        if not _is_inside(one, after) and _is_inside(one, before)
     ]
+
+
+def _is_inside(appointment: Appointment, hours: Schedule) -> bool:
+    return slots.is_open(
+        hours,
+        starts_at=appointment.appointment_time,
+        ends_at=appointment.ends_at,
+        location_id=appointment.location_id,
+    )
 
 
 def open_time(windows: tuple[Window, ...], extras: Iterable[AvailabilityException]) -> Schedule:
@@ -213,5 +221,5 @@ def settle(
 
 def _to_come(doctor: Doctor, at: datetime) -> AppointmentQuerySet:
     return Appointment.objects.filter(
-        doctor=doctor, status=Appointment.Status.BOOKED, appointment_time__gt=at
+        doctor=doctor, status__in=Appointment.CANCELLABLE, appointment_time__gt=at
     ).select_related("location", "insurance_provider")

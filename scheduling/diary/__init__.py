@@ -5,7 +5,6 @@ from scheduling.diary.days import (
     appointments_between,
     changes_of_hours,
     entries,
-    outside_hours,
     weekly_hours,
 )
 from scheduling.diary.loading import load, load_many, rules_of
@@ -28,7 +27,6 @@ __all__ = [
     "load",
     "load_many",
     "next_free",
-    "outside_hours",
     "rules_of",
     "slot_and_reasons",
     "slots_between",

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 from registry.models import Doctor, DoctorLocation
 from scheduling import slots
-from scheduling.diary.loading import load
 from scheduling.diary.questions import slots_between
-from scheduling.models import Appointment, Availability, BookingRules
+from scheduling.models import Appointment, Availability
 from scheduling.slots import Slot, Terms, Window
 
 
@@ -103,15 +102,3 @@ def changes_of_hours(*, location: DoctorLocation, after: date) -> list[date]:
     """List the dates after `after` on which hours of one place begin, without doubles."""
     later = Availability.objects.filter(location=location, is_active=True, valid_from__gt=after)
     return list(later.order_by("valid_from").values_list("valid_from", flat=True).distinct())
-
-
-def outside_hours(*, doctor: Doctor, at: datetime) -> list[Appointment]:
-    """List the booked appointments to come whose time is no longer in weekly or extra hours."""
-    last = at + BookingRules.LONGEST_HORIZON
-    schedule = load(doctor=doctor, starts_at=at, ends_at=last, at=at)
-    to_come = Appointment.objects.filter(
-        doctor=doctor, status=Appointment.Status.BOOKED, appointment_time__gte=at
-    ).filter(appointment_time__lt=last)
-    return [
-        one for one in to_come if not slots.is_open(schedule, one.appointment_time, one.location_id)
-    ]

@@ -23,6 +23,7 @@ from scheduling.slots.values import (
 _INSTANT = timedelta.resolution
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_NO_TIME = timedelta(0)
 _NOWHERE = UUID(int=0)
 
 
@@ -190,7 +191,7 @@ def _at_place(
     """Name what would be against a slot of a minute."""
     day = starts_at.astimezone(terms.zone).date()
     minute = Sitting(starts_at, starts_at + _MINUTE, day, 1, replace(terms, slot_minutes=1))
-    open_then = is_open(schedule, starts_at, terms.location_id)
+    open_then = any(_left_open(schedule, starts_at, terms.location_id))
     against = Limits.at(schedule, at).against(minute, full=())
     return (Reason.BETWEEN_SLOTS if open_then else Reason.OUTSIDE_HOURS, *against.get(0, ()))
 
@@ -199,18 +200,30 @@ def _in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=list(Reason).index))
 
 
-def is_open(schedule: Schedule, instant: datetime, location_id: UUID | None) -> bool:
-    """Tell whether an instant is in the weekly or extra hours, whatever closes them."""
+def is_open(
+    schedule: Schedule, *, starts_at: datetime, ends_at: datetime, location_id: UUID | None
+) -> bool:
+    """Tell whether all of a time is in the weekly or extra hours, whatever closes them."""
+    while starts_at < ends_at:
+        left = max(_left_open(schedule, starts_at, location_id), default=_NO_TIME)
+        if not left:
+            return False
+        starts_at += left
+    return True
+
+
+def _left_open(
+    schedule: Schedule, instant: datetime, location_id: UUID | None
+) -> Iterator[timedelta]:
+    """Give how much longer each period goes on that is open at an instant."""
     for window in schedule.windows:
-        wall = instant.astimezone(window.terms.zone).replace(tzinfo=None)
-        begins = window.dates(wall.date() - _DAY, wall.date())
-        periods = (window.on(day) for day in begins)
-        if location_id in {None, window.terms.location_id} and any(
-            opens <= wall < closes for opens, closes in periods
-        ):
-            return True
-    return any(
-        extra.starts_at <= instant < extra.ends_at
-        for extra in schedule.extras
-        if location_id in {None, extra.terms.location_id}
-    )
+        if location_id in {None, window.terms.location_id}:
+            wall = instant.astimezone(window.terms.zone).replace(tzinfo=None)
+            for day in window.dates(wall.date() - _DAY, wall.date()):
+                opens, closes = window.on(day)
+                if opens <= wall < closes:
+                    yield closes - wall
+    for extra in schedule.extras:
+        is_there = location_id in {None, extra.terms.location_id}
+        if is_there and extra.starts_at <= instant < extra.ends_at:
+            yield extra.ends_at - instant

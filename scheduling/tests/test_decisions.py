@@ -140,11 +140,22 @@ def test_leave_affects_only_its_place(office: Office) -> None:
     assert affected_by_leave(office, location=office.place) == [booked]
 
 
-@pytest.mark.parametrize("status", ["HELD", "ARRIVED", "COMPLETED", "NO_SHOW", "CANCELLED"])
-def test_only_who_is_booked_is_affected(office: Office, status: str) -> None:
+@pytest.mark.parametrize("status", ["HELD", "COMPLETED", "NO_SHOW", "CANCELLED"])
+def test_only_who_is_expected_is_affected(office: Office, status: str) -> None:
     make_appointment(office.doctor, office.insurer, office.place, status=status)
 
     assert affected_by_leave(office) == []
+
+
+def test_who_came_early_is_affected(office: Office) -> None:
+    early = TUESDAY_AT_9 - HOUR
+    arrived = actions.mark_arrived(appointment=office.book(), by=office.user, at=early)
+
+    assert affected_by_leave(office, at=early) == [arrived]
+    office.leave(decisions={arrived.pk: ON_LEAVE}, at=early)
+
+    arrived.refresh_from_db()
+    assert (arrived.status, arrived.previous_status) == ("CANCELLED", "ARRIVED")
 
 
 def test_what_has_begun_is_not_affected(office: Office) -> None:
@@ -215,6 +226,15 @@ def test_decisions_are_carried_out_with_the_hours(office: Office) -> None:
     metadata = AuditLog.objects.about(office.doctor).latest("id").metadata
     assert (metadata["kept"], metadata["cancelled"]) == ([str(kept.pk)], [str(cancelled.pk)])
     assert office.open_days_are_right()
+
+
+def test_hours_that_end_in_the_middle_of_a_visit_ask_first(office: Office) -> None:
+    booked = office.book(TUESDAY_AT_9 + QUARTER)
+    too_short = HoursWindow(1, time(9), time(9, 25), slot_duration_minutes=5)
+    from_there = HoursWindow(1, time(9, 25), time(11), slot_duration_minutes=5)
+
+    assert affected_by_hours(office, too_short) == [booked]
+    assert affected_by_hours(office, too_short, from_there) == []
 
 
 def test_whoever_is_outside_the_hours_already_is_not_asked_about(office: Office) -> None:
