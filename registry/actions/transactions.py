@@ -5,9 +5,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+import psycopg
+from django.db import DatabaseError, connection, transaction
 
 from registry.actions.refusals import Refused
+from registry.statements import is_outdated
 
 _TRIES = 3
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
@@ -38,7 +40,7 @@ def tried_again(change: Callable[[], _Result]) -> _Result:
                 return change()
         except Overtaken:
             continue
-        except OperationalError as error:
+        except DatabaseError as error:
             if not _may_pass(error):
                 raise
     raise TooBusy
@@ -65,6 +67,9 @@ def lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
-def _may_pass(error: OperationalError) -> bool:
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state in {_SERIALIZATION_FAILURE, _DEADLOCK}
+def _may_pass(error: DatabaseError) -> bool:
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.Error):
+        return False
+    # After a rollback the connection prepares its statements anew.
+    return cause.sqlstate in {_SERIALIZATION_FAILURE, _DEADLOCK} or is_outdated(cause)
