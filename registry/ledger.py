@@ -16,6 +16,7 @@ import structlog
 from celery import current_app
 from django.db import models, transaction
 from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 from registry import rows
 from registry.models import AuditLog, Doctor, InsuranceProvider, OutboxEvent, User
@@ -140,7 +141,8 @@ class _Waker:
         self._wanted.clear()
         try:
             current_app.send_task(_WAKE_UP, ignore_result=True, retry=False)
-        except (KombuError, OSError) as error:
+        # Kombu lets some of the broker's own errors through, such as that its memory is full.
+        except (KombuError, RedisError, OSError) as error:
             if not self._is_away:
                 log.warning("wake_up_failed", error=type(error).__name__)
             self._is_away = True
