@@ -24,7 +24,6 @@ __all__ = [
     "TooBusy",
     "answer_once",
     "forget_answers",
-    "lock_number",
 ]
 KEPT_FOR = timedelta(hours=72)
 _TAKE_LOCK_AND_LOOK = """

@@ -11,6 +11,7 @@ from integrations import representations
 from integrations.actions import answers
 from integrations.actions.answers import Answer, Refused, answer_once, forget_answers
 from integrations.models import IdempotencyRecord
+from registry.actions.transactions import lock_number
 from registry.models import InsuranceProvider
 from registry.tests.factories import NOW, make_provider
 from scheduling.tests.clinic import Clinic
@@ -154,7 +155,7 @@ def test_a_request_that_still_runs_is_not_run_beside() -> None:
         **{name: given[name] for name in ("dbname", "user", "host", "port") if name in given}
     )
     name = f"{provider.pk} POST /appointments key-1"
-    number = answers.lock_number(name)
+    number = lock_number(name)
     other.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
     with pytest.raises(answers.StillRunning):

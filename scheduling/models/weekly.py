@@ -97,8 +97,3 @@ class Availability(Timestamped):
     def __str__(self) -> str:
         day = DayOfWeek(self.day_of_week).label
         return f"{day} {self.start_time:%H:%M} to {self.end_time:%H:%M}"
-
-    @property
-    def is_overnight(self) -> bool:
-        """Tell whether the end is on the next day."""
-        return self.end_time <= self.start_time

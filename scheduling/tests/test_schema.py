@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from registry.models import Doctor
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider
-from scheduling.models import Appointment, Availability, AvailabilityException
+from scheduling.models import Appointment, AvailabilityException
 from scheduling.tests.factories import (
     TUESDAY_AT_9,
     make_appointment,
@@ -204,6 +204,5 @@ def test_rows_say_what_they_are(doctor: Doctor) -> None:
     assert str(make_window(doctor)) == "Tuesday 09:00 to 13:00"
     assert str(make_exception(doctor)) == "CLOSED 2026-11-24 03:30 to 2026-11-24 04:30"
     assert str(make_appointment(doctor, make_provider())) == "2026-11-24 03:30 BOOKED"
-    assert Availability(start_time=time(22), end_time=time(2)).is_overnight
     touching = AvailabilityException.objects.touching(TUESDAY_AT_9 - QUARTER, TUESDAY_AT_9)
     assert not touching.exists()
