@@ -2,7 +2,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import pairwise
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -55,7 +55,8 @@ def slots_between(
 
 def _sittings(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> Iterator[Sitting]:
     """Give the sittings of whole local days, as tokens count from morning."""
-    zones = {one.terms.zone for one in chain(schedule.windows, schedule.extras)}
+    zones = {window.terms.zone for window in schedule.windows}
+    zones |= {extra.terms.zone for extra in schedule.extras}
     first = min([starts_at.astimezone(zone).date() for zone in zones], default=date.max)
     last = max([ends_at.astimezone(zone).date() for zone in zones], default=date.min)
     asked = 0
