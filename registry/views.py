@@ -108,11 +108,19 @@ def place_edit(request: SignedInRequest, location_id: UUID) -> HttpResponse:
     mine = DoctorLocation.objects.filter(doctor=doctor_of(request)).select_related("doctor")
     place = get_object_or_404(mine, pk=location_id)
     form = PlaceEditForm(posted(request), location=place)
-    if form.is_valid():
-        actions.update_place(location=place, changes=form.cleaned_data, by=request.user, at=now())
+    if form.is_valid() and _place_saved(request, place, form):
         messages.success(request, "Saved.")
         return redirect("registry:profile")
     return page(request, "registry/place_form.html", {"form": form, "place": place})
+
+
+def _place_saved(request: SignedInRequest, place: DoctorLocation, form: PlaceEditForm) -> bool:
+    try:
+        actions.update_place(location=place, changes=form.cleaned_data, by=request.user, at=now())
+    except actions.ZoneKept as refusal:
+        form.add_error("timezone", str(refusal))
+        return False
+    return True
 
 
 @require_safe

@@ -63,6 +63,15 @@ class AlreadyTaken(Refused):
         )
 
 
+class ZoneKept(Refused):
+    """The place has hours or appointments, which another zone would move; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This place has hours or appointments in its time zone. Add a new place instead."
+        )
+
+
 class Incomplete(Refused):
     """The profile lacks what an admin needs; `lacks` names it."""
 
@@ -145,13 +154,16 @@ def update_place(
 
     Args:
         changes: new values by field, among `PLACE_FIELDS`.
+
+    Raises:
+        ZoneKept: it has hours or appointments, or will have; the database settled it.
     """
     doctor = versions.lock(location.doctor)
     standing = DoctorLocation.objects.select_for_update().get(pk=location.pk)
     standing.doctor = doctor
     changed = _apply(standing, changes, PLACE_FIELDS)
     if changed:
-        standing.save(update_fields=changed)
+        _save_place(standing, changed)
         _changed_place("place.updated", standing, by=by, at=at, changed=changed)
     return standing
 
@@ -199,6 +211,15 @@ def _apply(row: models.Model, values: Mapping[str, Any], allowed: frozenset[str]
             setattr(row, name, new)
             changed.append(name)
     return sorted(changed)
+
+
+def _save_place(place: DoctorLocation, changed: list[str]) -> None:
+    try:
+        place.save(update_fields=changed)
+    except IntegrityError as error:
+        if constraint_of(error) == "place_keeps_its_zone":
+            raise ZoneKept from error
+        raise
 
 
 def _changed_place(
