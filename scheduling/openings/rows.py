@@ -185,8 +185,8 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
                 "places": _array(day.location_id for day in days),
                 "modes": _array(day.mode for day in days),
                 "dates": _array(day.local_date for day in days),
-                "firsts": _array(day.first_free_at for day in days),
-                "lasts": _array(day.last_free_at for day in days),
+                "firsts": _array(day.first_free_at.isoformat() for day in days),
+                "lasts": _array(day.last_free_at.isoformat() for day in days),
                 "free": _array(day.free for day in days),
                 "steps": _array(day.step_minutes for day in days),
                 "starts": _array(f"{day.starts:b}"[::-1] for day in days),
@@ -211,8 +211,11 @@ def _values(day: OpenDay) -> dict[str, Any]:
 
 
 def _array(values: Iterable[object]) -> str:
-    """Write an array as PostgreSQL reads it; the driver takes as long as all else together."""
-    return "{" + ",".join([f'"{value}"' for value in values]) + "}"
+    """Write values that need no quotes as PostgreSQL reads an array.
+
+    The driver takes as long for it as all else together.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _pieces(first: date, last: date) -> Iterator[Dates]:

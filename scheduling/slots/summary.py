@@ -1,6 +1,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
 from math import gcd
 from uuid import UUID
@@ -45,17 +45,31 @@ def _free(sitting: Sitting, lanes: Lanes, closures: tuple[Closure, ...]) -> _Fre
 def _open_day(location_id: UUID, mode: str, local_date: date, free: list[_Free]) -> OpenDay:
     first = min([sitting.start_of(numbers[0]) for sitting, numbers, _ in free])
     last = max([sitting.start_of(numbers[-1]) for sitting, numbers, _ in free])
+    step, starts = _one_grid(free[0]) if len(free) == 1 else _joint_grid(free, first)
+    places = sum([places for _, _, places in free])
+    return OpenDay(location_id, mode, local_date, first, last, places, step, starts)
+
+
+def _one_grid(free: _Free) -> tuple[int, int]:
+    """Give the step of one sitting, and a bit for each free start from the first one on."""
+    sitting, numbers, _ = free
+    first, starts = numbers[0], 0
+    for number in numbers:
+        starts |= 1 << number - first
+    return sitting.terms.step_minutes, starts
+
+
+def _joint_grid(free: list[_Free], first: datetime) -> tuple[int, int]:
+    """Give the widest step that holds the free starts of all sittings, and a bit for each."""
     # For each sitting, the minutes from the first free slot to its own first one, and its step.
     grids = [
         ((sitting.starts_at - first) // _MINUTE, sitting.terms.step_minutes)
         for sitting, _, _ in free
     ]
-    # All starts lie on the widest grid that holds these: few bits for many minutes.
     step = gcd(*chain.from_iterable(grids))
     starts = 0
     for (offset, apart), (_, numbers, _) in zip(grids, free, strict=True):
         begin, stride = offset // step, apart // step
         for number in numbers:
             starts |= 1 << begin + number * stride
-    places = sum([places for _, _, places in free])
-    return OpenDay(location_id, mode, local_date, first, last, places, step, starts)
+    return step, starts
