@@ -160,7 +160,7 @@ _DISTANCE = """
 """
 # Null when they are not few.
 _FEW_DOCTORS = """
-    SELECT CASE WHEN count(*) <= %(few)s THEN array_agg(DISTINCT doctor_id) END
+    SELECT CASE WHEN count(*) <= %(few)s THEN coalesce(array_agg(DISTINCT doctor_id), '{{}}') END
     FROM ({doctors} LIMIT %(few)s + 1) AS few
 """
 _NEAR = """
@@ -197,12 +197,17 @@ class Candidates:
             "horizon": slots.Rules().horizon.days,
             "specializations": codes,
             "specialization": wanted.specialization,
-            "city": wanted.city.upper() if wanted.city else None,
+            "city": wanted.city,
             "mode": wanted.mode,
             **_box(wanted.near),
         }
-        self._walk: int | None = _FIRST_WALK
-        self._doctors = self._few(_NEAR, _FEW_NEAR) if wanted.near else None
+        # Of several specializations, walks that were cut would not tell who comes first.
+        self._walk = _FIRST_WALK if wanted.specialization else None
+        self._doctors: list[UUID] | None = None
+        if wanted.near:
+            self._doctors = self._few(_NEAR, _FEW_NEAR)
+        elif not wanted.specialization:
+            self._doctors = self._few(_CONSENTING, _FEW)
 
     def first(self, size: int, *, without: Sequence[UUID]) -> list[Candidate]:
         """Give the first few by their turn; fewer than `size` are all there are.
@@ -297,7 +302,11 @@ def _which(*, by_doctor: bool, asks: frozenset[str]) -> str:
         conditions.append("o.specialization = %(specialization)s")
     elif not by_doctor:
         conditions.append("o.specialization = s.code")
-    conditions += [f"o.{name} = %({name})s" for name in ("city", "mode") if name in asks]
+    if "city" in asks:
+        # The database's own capitals, as in the row.
+        conditions.append("o.city = upper(%(city)s)")
+    if "mode" in asks:
+        conditions.append("o.mode = %(mode)s")
     return " AND ".join(conditions)
 
 

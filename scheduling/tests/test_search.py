@@ -29,6 +29,7 @@ from registry.tests.factories import (
 from scheduling import diary, openings
 from scheduling.models import Appointment, BookingRules, Mode
 from scheduling.openings import Near, Wanted
+from scheduling.openings.candidates import Candidates
 from scheduling.tests.factories import (
     TUESDAY_AT_9,
     make_appointment,
@@ -319,6 +320,45 @@ def test_two_statements_answer_when_there_are_doctors_enough() -> None:
         patch("scheduling.openings.search._SPARE", 1),
         CaptureQueriesContext(connection) as queries,
     ):
-        found(provider, limit=3)
+        found(provider, Wanted(NOW, NOW + 7 * DAY, specialization="general_medicine"), limit=3)
 
     assert len(queries) == 2
+
+
+def test_the_earliest_of_several_specializations_is_found_behind_many_unseen() -> None:
+    provider = make_provider()
+    for _ in range(9):
+        make_window(make_doctor(specialization="cardiology"), end_time=time(9, 15))
+    early = make_doctor(specialization="cardiology")
+    others = [make_doctor(specialization="dentistry") for _ in range(8)]
+    for doctor, opens in [(early, time(10)), *((other, time(11)) for other in others)]:
+        make_consent(doctor=doctor, insurance_provider=provider)
+        make_window(doctor, start_time=opens, end_time=opens.replace(minute=15))
+    build()
+
+    with (
+        patch("scheduling.openings.candidates._FIRST_WALK", 8),
+        patch("scheduling.openings.candidates._FEW", 4),
+    ):
+        first, *_ = found(provider, limit=1)
+
+    assert first[1] == early.pk
+
+
+def test_where_nobody_is_near_no_open_day_is_read() -> None:
+    provider = make_provider()
+    opened(make_doctor(), provider)
+    build()
+
+    candidates = Candidates(provider, Wanted(NOW, NOW + 7 * DAY, near=Near(-40, -120, 5)), NOW)
+
+    assert candidates.first(5, without=[]) == []
+    assert candidates._doctors == []  # noqa: SLF001  Not all doctors.
+
+
+def test_cities_are_found_however_their_capitals_are_made() -> None:
+    provider = make_provider()
+    opened(make_doctor(), provider, city="Straßburg")
+    build()
+
+    assert found(provider, Wanted(NOW, NOW + 7 * DAY, city="straßburg"))

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
@@ -190,7 +190,9 @@ def _places(query: dict[str, Any]) -> QuerySet[DoctorLocation] | None:
     """Keep the places that the filters speak of; city and state must hold for the same one."""
     places = DoctorLocation.objects.filter(doctor=OuterRef("pk"), is_active=True)
     if "city" in query:
-        places = places.annotate(upper_city=Upper("city")).filter(upper_city=query["city"].upper())
+        places = places.annotate(upper_city=Upper("city")).filter(
+            upper_city=Upper(Value(query["city"]))
+        )
     if "state" in query:
         places = places.filter(state=query["state"])
     return places if {"city", "state"} & set(query) else None
