@@ -201,12 +201,12 @@ def test_a_booking_and_its_answer_take_few_statements() -> None:
         return Answer(201, representations.appointment(booked), doctor_id=clinic.doctor.pk)
 
     # The lock on the key with the answer before; locks and consent; the diary; what stands that
-    # day; the row; its audit line; its event; the lock on the open days, the diary anew, and what
-    # differs; the answer. The other two begin and commit.
+    # day; the row; its audit line; its event; the lock on the open days, the diary anew, the
+    # open days as they stand, and the one that differs; the answer. The other two begin and commit.
     with CaptureQueriesContext(connection) as captured:
         assert ask(clinic.insurer, book).status == 201
 
-    assert len(captured) == 13
+    assert len(captured) == 14
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 199])

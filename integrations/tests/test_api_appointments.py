@@ -408,8 +408,9 @@ def test_another_insurers_appointment_is_one_that_does_not_exist() -> None:
     caller, other = make_caller(), make_caller()
     doctor = share(caller)
     share(other, doctor)
-    theirs = make_appointment(doctor, other.provider)
-    held = make_appointment(doctor, caller.provider, lane=1, capacity=2, status="HELD")
+    place = make_location(doctor)
+    theirs = make_appointment(doctor, other.provider, place)
+    held = make_appointment(doctor, caller.provider, place, lane=1, capacity=2, status="HELD")
     expected = essence(caller.get(f"/appointments/{UNKNOWN_ID}"))
 
     for unseen in (theirs.pk, held.pk, "no-uuid"):
