@@ -65,6 +65,24 @@ def test_without_the_constraint_a_doctor_is_booked_at_two_places(clinic: Clinic)
     assert outcomes == ["done", "done"]
 
 
+def test_a_move_is_refused_when_the_doctor_is_booked_elsewhere_meanwhile(clinic: Clinic) -> None:
+    booked = clinic.book(TUESDAY_AT_9 + 8 * QUARTER)
+    _, in_dubai = at_two_places(clinic, "book")
+    move = partial(
+        actions.move,
+        appointment=booked,
+        start=TUESDAY_AT_9,
+        location=clinic.place,
+        by=clinic.user,
+        at=NOW,
+    )
+
+    assert outcome_after(in_dubai, move) == "SlotTaken"
+
+    booked.refresh_from_db()
+    assert booked.appointment_time == TUESDAY_AT_9 + 8 * QUARTER
+
+
 def at_two_places(clinic: Clinic, take: str) -> list[Callable[[], object]]:
     """Let two insurers want nine in India and half past seven in Dubai, which is the same."""
     dubai = make_location(clinic.doctor, timezone="Asia/Dubai")
