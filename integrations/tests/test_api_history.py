@@ -21,7 +21,7 @@ from integrations.tests.history import checks
 from integrations.tests.history.doctor import DoctorsSide
 from integrations.tests.history.insurer import Client
 from integrations.tests.history.world import make_world
-from integrations.tests.web import running_web
+from integrations.tests.web import errors_in_the_log, running_web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,6 +46,7 @@ def test_after_many_operations_at_once_all_is_as_everybody_was_told(web: str) ->
     sides = [DoctorsSide(practice) for practice in world.practices]
 
     _live(clients, sides, seed)
+    sys.stdout.writelines(errors_in_the_log())
 
     at = now()
     problems = chain(

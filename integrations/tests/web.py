@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from django.db import connection
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN_SECONDS = 90
 THREADS_PER_WORKER = 20
+LOG = Path(tempfile.gettempdir()) / f"docport-web-{os.getpid()}.log"
 
 
 @contextmanager
@@ -24,6 +26,7 @@ def running_web() -> Iterator[str]:
     """Run two workers, each of which takes 20 requests at once; give their address."""
     port = _free_port()
     base_url = f"http://127.0.0.1:{port}"
+    log = LOG.open("w")
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "--config", "docport/gunicorn.py"),
@@ -38,8 +41,8 @@ def running_web() -> Iterator[str]:
             "REDIS_URL": settings.REDIS_URL,
             "DATABASE_POOL_SIZE": str(THREADS_PER_WORKER + 1),
         },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
     )
     try:
         _await(base_url, server)
@@ -47,6 +50,13 @@ def running_web() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+        log.close()
+
+
+def errors_in_the_log() -> list[str]:
+    """Give what the servers of this process said of errors that nobody expected."""
+    lines = LOG.read_text(errors="replace").splitlines(keepends=True)
+    return [line for line in lines if "api_error" in line]
 
 
 def _free_port() -> int:
