@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from integrations.models import ApiKey, Scope
+from integrations.models import NEWEST_VERSION, ApiKey, Scope
 from registry import ledger
 from registry.models import InsuranceProvider, User
 
@@ -95,6 +95,7 @@ def issue(
         sha256=digest(key),
         last_four=key[-4:],
         scopes=sorted(str(scope) for scope in set(scopes)),
+        api_version=NEWEST_VERSION,
         expires_at=expires_at,
     )
     ledger.record(

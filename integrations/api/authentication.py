@@ -3,6 +3,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.request import Request
 
 from integrations.actions import keys
+from integrations.api.callers import Caller
 from integrations.api.problems import AUTHENTICATE, Problem
 from integrations.models import ApiKey
 from registry.http import client_ip
@@ -10,9 +11,9 @@ from registry.models import InsuranceProvider
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Let an insurer in by `Authorization: Bearer dpk_…`; `request.user` is then the key."""
+    """Let an insurer in by `Authorization: Bearer dpk_…`; `request.user` is then a `Caller`."""
 
-    def authenticate(self, request: Request) -> tuple[ApiKey, ApiKey] | None:
+    def authenticate(self, request: Request) -> tuple[Caller, None] | None:
         presented = _presented(request)
         if presented is None:
             return None
@@ -20,10 +21,24 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key.is_test != key.insurance_provider.sees_sandbox:
             raise Problem("key_mode_mismatch")
         keys.note_use(key=key, ip=client_ip(request), at=now())
-        return key, key
+        return _caller(key), None
 
     def authenticate_header(self, request: Request) -> str:
         return AUTHENTICATE
+
+
+def _caller(key: ApiKey) -> Caller:
+    return Caller(
+        id=key.pk,
+        kind="api_key",
+        name=key.name,
+        last_four=key.last_four,
+        provider=key.insurance_provider,
+        is_test=key.is_test,
+        scopes=frozenset(key.scopes),
+        api_version=key.api_version,
+        expires_at=key.expires_at,
+    )
 
 
 def _presented(request: Request) -> str | None:

@@ -16,8 +16,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from consent.models import SHOWS, Consent, DataClass, visible_doctors
+from integrations.api.callers import Caller
 from integrations.api.problems import Problem
-from integrations.models import ApiKey, Scope
+from integrations.models import Scope
 from registry.models import Doctor, InsuranceProvider
 from registry.statements import prepared
 from scheduling.models import Appointment
@@ -67,20 +68,20 @@ class MayCall(BasePermission):
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        key = request.user
-        if not isinstance(key, ApiKey):
+        caller = request.user
+        if not isinstance(caller, Caller):
             return False
         endpoint = cast("InsurerView", view)
         needs = endpoint.needs.get("GET" if request.method == "HEAD" else str(request.method))
         if needs is None:
             raise MethodNotAllowed(str(request.method))
-        if needs.scope is not None and needs.scope not in key.scopes:
+        if needs.scope is not None and needs.scope not in caller.scopes:
             raise Problem(
                 "scope_missing",
                 detail=f"The key lacks the scope {needs.scope.value}.",
                 extra={"scope": needs.scope.value},
             )
-        self._load(endpoint, key.insurance_provider, needs)
+        self._load(endpoint, caller.provider, needs)
         return True
 
     def _load(self, view: "InsurerView", provider: InsuranceProvider, needs: Needs) -> None:

@@ -1,4 +1,4 @@
-from integrations.models.access import ApiKey, IdempotencyRecord, Scope
+from integrations.models.access import NEWEST_VERSION, ApiKey, IdempotencyRecord, Scope
 from integrations.models.delivery import (
     FeedEntry,
     FeedHead,
@@ -9,6 +9,7 @@ from integrations.models.delivery import (
 )
 
 __all__ = [
+    "NEWEST_VERSION",
     "ApiKey",
     "FeedEntry",
     "FeedHead",

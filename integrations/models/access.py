@@ -10,6 +10,9 @@ from registry.fields import EncryptedTextField
 from registry.ids import uuid7
 from registry.models import InsuranceProvider, Timestamped, User
 
+# The dated version of the API that new keys are pinned to.
+NEWEST_VERSION = "2026-11-01"
+
 
 class Scope(models.TextChoices):
     """What a key may do; the values are the API's."""
@@ -22,6 +25,13 @@ class Scope(models.TextChoices):
     CONSENTS_WRITE = "consents:write", "Ask doctors for consent"
     EVENTS_READ = "events:read", "Read the feed of events"
     WEBHOOKS_MANAGE = "webhooks:manage", "Manage webhooks"
+
+
+def dated_version(column: str, *, name: str) -> models.CheckConstraint:
+    """Demand the name of a dated version of the API, such as 2026-11-01."""
+    return models.CheckConstraint(
+        condition=Q(**{f"{column}__regex": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}), name=name
+    )
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -48,6 +58,7 @@ class ApiKey(Timestamped):
     sha256 = models.CharField(max_length=64, unique=True)
     last_four = models.CharField(max_length=4)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices))
+    api_version = models.CharField(max_length=10)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(
@@ -68,13 +79,11 @@ class ApiKey(Timestamped):
                 condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="api_key_is_hashed"
             ),
             both_or_neither("revoked_at", "revoked_by", name="api_key_revoked_pair"),
+            dated_version("api_version", name="api_key_version_is_a_date"),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} …{self.last_four}"
-
-    # Django REST framework asks whoever is signed in.
-    is_authenticated = True
 
 
 class IdempotencyRecord(models.Model):

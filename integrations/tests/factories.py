@@ -9,6 +9,7 @@ from consent.models import Consent
 from consent.tests.factories import make_consent
 from integrations.actions import keys
 from integrations.models import (
+    NEWEST_VERSION,
     ApiKey,
     FeedEntry,
     FeedHead,
@@ -36,6 +37,7 @@ def make_api_key(**given: Any) -> tuple[ApiKey, str]:
         "sha256": keys.digest(key),
         "last_four": key[-4:],
         "scopes": sorted(Scope.values),
+        "api_version": NEWEST_VERSION,
         "expires_at": NOW + timedelta(days=365),
     }
     return ApiKey.objects.create(**(values | given)), key

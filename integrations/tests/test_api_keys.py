@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from integrations.actions import keys
-from integrations.models import ApiKey, Scope
+from integrations.models import NEWEST_VERSION, ApiKey, Scope
 from integrations.tests.factories import make_api_key
 from registry.models import AuditLog, InsuranceProvider
 from registry.tests.factories import NOW, make_admin, make_provider
@@ -36,6 +36,7 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     assert row.sha256 == keys.digest(key)
     assert row.last_four == key[-4:]
     assert row.scopes == ["doctors:read", "slots:read"]
+    assert row.api_version == NEWEST_VERSION
     assert key not in str(vars(row))
     log = AuditLog.objects.get(action="api_key.issued")
     assert log.entity_id == row.pk
@@ -138,6 +139,7 @@ def test_use_is_noted_once_a_day(django_assert_num_queries) -> None:  # type: ig
         ({"scopes": ["everything"]}, "api_key_scopes_known"),
         ({"sha256": "x"}, "api_key_is_hashed"),
         ({"revoked_at": NOW}, "api_key_revoked_pair"),
+        ({"api_version": "newest"}, "api_key_version_is_a_date"),
     ],
 )
 def test_the_database_refuses_a_broken_key(wrong: dict[str, object], constraint: str) -> None:

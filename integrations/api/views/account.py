@@ -28,16 +28,16 @@ class Me(InsurerView):
     )
     def get(self, request: Request) -> Response:
         query_of(Exact, request.query_params)
-        key, insurer = self.key, self.provider
+        caller, insurer = self.caller, self.provider
         return Response(
             {
                 "insurer": {"id": str(insurer.pk), "name": insurer.name, "slug": insurer.slug},
-                "mode": "test" if key.is_test else "live",
-                "scopes": sorted(key.scopes),
+                "mode": "test" if caller.is_test else "live",
+                "scopes": sorted(caller.scopes),
                 "key": {
-                    "name": key.name,
-                    "last_four": key.last_four,
-                    "expires_at": instant(key.expires_at),
+                    "name": caller.name,
+                    "last_four": caller.last_four,
+                    "expires_at": instant(caller.expires_at),
                 },
                 "limits": {
                     "body_bytes": MOST_BYTES,

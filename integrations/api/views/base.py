@@ -11,12 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api.callers import Caller
 from integrations.api.parsers import MOST_BYTES
 from integrations.api.permissions import MayCall, Needs, Seen
 from integrations.api.problems import Problem
 from integrations.api.renderers import JsonRenderer
 from integrations.api.schema import ApiSchema
-from integrations.models import ApiKey
 from registry.models import Doctor, InsuranceProvider
 from scheduling.models import Appointment
 
@@ -53,13 +53,13 @@ class InsurerView(APIView):
     hold: Appointment
 
     @property
-    def key(self) -> ApiKey:
-        assert isinstance(self.request.user, ApiKey)
+    def caller(self) -> Caller:
+        assert isinstance(self.request.user, Caller)
         return self.request.user
 
     @property
     def provider(self) -> InsuranceProvider:
-        return self.key.insurance_provider
+        return self.caller.provider
 
     @property
     def doctor(self) -> Doctor:
