@@ -9,14 +9,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from environs import Env
+from environs import FileAwareEnv
 from whitenoise.compress import Compressor
 
 from docport import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env()
+# `FIELD_KEYS_FILE=/run/secrets/field_keys` is read for FIELD_KEYS, and so for every name.
+env = FileAwareEnv(strip_whitespace=True)
 ENVIRONMENT = env.str("DOCPORT_ENV", "development")
 PRODUCTION = ENVIRONMENT == "production"
 if not PRODUCTION:

@@ -14,7 +14,7 @@ from django.conf import settings
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
-_HEADER_BYTES = 2
+HEADER_BYTES = 2
 
 
 class CannotDecrypt(Exception):
@@ -31,6 +31,25 @@ def _current_keys() -> dict[int, AESGCM]:
     return _keys(tuple(settings.FIELD_KEYS))
 
 
+def newest_key() -> int:
+    """Give the id of the key that seals from now on."""
+    return max(_current_keys())
+
+
+def is_outdated(sealed: bytes) -> bool:
+    """Tell whether a value was sealed with another key than the newest."""
+    return sealed[1:HEADER_BYTES] != bytes([newest_key()])
+
+
+def reseal(sealed: bytes, *, context: str) -> bytes:
+    """Seal with the newest key what an older one has sealed for the same context.
+
+    Raises:
+        CannotDecrypt: it was altered or moved, or its key is not here.
+    """
+    return encrypt(decrypt(sealed, context=context), context=context)
+
+
 def encrypt(plain: bytes, *, context: str) -> bytes:
     """Seal `plain` for one place, with the newest key (the highest key id).
 
@@ -38,7 +57,7 @@ def encrypt(plain: bytes, *, context: str) -> bytes:
         context: table, column and row id, such as `appointments.patient_reference:<uuid>`.
     """
     keys = _current_keys()
-    key_id = max(keys)
+    key_id = newest_key()
     nonce = os.urandom(_NONCE_BYTES)
     header = _VERSION + bytes([key_id])
     return header + nonce + keys[key_id].encrypt(nonce, plain, header + context.encode())
@@ -50,9 +69,9 @@ def decrypt(sealed: bytes, *, context: str) -> bytes:
     Raises:
         CannotDecrypt: nothing is returned, least of all the ciphertext.
     """
-    header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
+    header, rest = sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
     nonce, ciphertext = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
-    key = _current_keys().get(header[1]) if len(header) == _HEADER_BYTES else None
+    key = _current_keys().get(header[1]) if len(header) == HEADER_BYTES else None
     if key is None or header[:1] != _VERSION:
         raise CannotDecrypt
     try:

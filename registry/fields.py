@@ -27,7 +27,7 @@ class _Opener:
             return self
         value = row.__dict__.get(self.field.attname)
         if isinstance(value, _Sealed):
-            value = decrypt(value.value, context=self.field.context_of(row)).decode()
+            value = decrypt(value.value, context=self.field.context_of(row.pk)).decode()
             row.__dict__[self.field.attname] = value
         return value
 
@@ -50,8 +50,9 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]  # Gener
         super().contribute_to_class(cls, name, private_only)
         setattr(cls, self.attname, _Opener(self))
 
-    def context_of(self, row: models.Model) -> str:
-        return f"{self.model._meta.db_table}.{self.column}:{row.pk}"
+    def context_of(self, row_id: object) -> str:
+        """Name the one place where a value opens: table, column and row."""
+        return f"{self.model._meta.db_table}.{self.column}:{row_id}"
 
     def from_db_value(self, value: Any, *_: object) -> _Sealed | None:
         return None if value is None else _Sealed(bytes(value))
@@ -60,7 +61,7 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]  # Gener
         value = row.__dict__.get(self.attname)
         if value is None or isinstance(value, _Sealed):
             return value
-        return _Sealed(encrypt(str(value).encode(), context=self.context_of(row)))
+        return _Sealed(encrypt(str(value).encode(), context=self.context_of(row.pk)))
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002
         if value is None:
