@@ -15,9 +15,9 @@ from integrations.api.views.account import UnknownPath
 from integrations.api.views.base import InsurerView
 from integrations.api.views.schema import Schema
 from integrations.models import Scope
+from integrations.tests.doctors import share
 from integrations.tests.factories import make_api_key
 from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
-from integrations.tests.test_api_doctors import share
 from registry.tests.factories import make_location
 from scheduling.tests.factories import make_appointment, make_window
 

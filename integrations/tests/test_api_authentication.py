@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from integrations.actions import keys
 from integrations.models import Scope
@@ -54,8 +54,8 @@ def test_a_keys_use_is_noted_with_the_address_behind_the_proxy(settings: Setting
         ("Bearer \u00e9", "invalid_key"),
     ],
 )
-def test_what_is_no_key_costs_no_query(  # type: ignore[no-untyped-def]
-    header: str | None, code: str, django_assert_num_queries
+def test_what_is_no_key_costs_no_query(
+    header: str | None, code: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     headers = {"Authorization": header} if header else {}
 
@@ -126,8 +126,8 @@ def test_a_missing_scope_is_named() -> None:
 
 
 @pytest.mark.parametrize("path", ["/me", "/appointments", "/openapi.json", "/nothing/here"])
-def test_plain_http_is_refused_before_the_key_is_looked_at(  # type: ignore[no-untyped-def]
-    settings: Settings, path: str, django_assert_num_queries
+def test_plain_http_is_refused_before_the_key_is_looked_at(
+    settings: Settings, path: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     caller = make_caller()
     settings.PRODUCTION = True

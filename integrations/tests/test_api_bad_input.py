@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
+from integrations.tests.doctors import open_on_tuesdays, share, wanted
 from integrations.tests.insurers import Caller, make_caller
-from integrations.tests.test_api_appointments import open_on_tuesdays, wanted
-from integrations.tests.test_api_doctors import share
 from registry.models import Doctor
 from registry.tests.factories import make_location
 from scheduling.models import Appointment, DayOfWeek

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from django.forms import model_to_dict
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.exceptions import NotFound
 
 from consent.models import Consent, DataClass
 from consent.tests.factories import make_consent, make_withdrawn_consent
 from integrations.api.permissions import Seen, doctor_seen, doctors_sharing
-from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
+from integrations.tests.doctors import share
+from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
 from registry.models import Doctor, InsuranceProvider
 from registry.tests.factories import (
     NOW,
@@ -28,13 +30,6 @@ PROFILE_KEYS = {
     "languages", "years_of_experience", "fee", "email", "phone", "timezone", "locations",
 }  # fmt: skip
 HEADER_KEYS = {"id", "version", "updated_at", "consent_id", "data_classes"}
-
-
-def share(caller: Caller, doctor: Doctor | None = None, **given: Any) -> Doctor:
-    """Let a doctor opt in to the caller."""
-    doctor = doctor or make_doctor()
-    make_consent(doctor=doctor, insurance_provider=caller.provider, **given)
-    return doctor
 
 
 def ids(response: Any) -> list[str]:
@@ -368,8 +363,9 @@ def test_a_wrong_parameter_is_named(query: dict[str, Any], parameter: str) -> No
     assert [one["parameter"] for one in response.json()["errors"]] == [parameter]
 
 
-def test_the_list_takes_as_many_queries_for_many_as_for_few(  # type: ignore[no-untyped-def]
-    django_assert_num_queries, django_assert_max_num_queries
+def test_the_list_takes_as_many_queries_for_many_as_for_few(
+    django_assert_num_queries: DjangoAssertNumQueries,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     caller = make_caller()
     caller.get("/me")

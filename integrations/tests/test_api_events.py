@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from integrations.models import FeedEntry
 from integrations.tests.factories import make_event, make_feed_entry
@@ -117,7 +118,9 @@ def test_nobody_has_read_beyond_the_head() -> None:
         assert caller.get("/events", {"after": after}).status_code == 400
 
 
-def test_the_feed_takes_as_many_queries_for_many_as_for_few(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_the_feed_takes_as_many_queries_for_many_as_for_few(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     caller = make_caller()
     caller.get("/me")
 

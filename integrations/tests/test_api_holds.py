@@ -2,14 +2,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from consent.models import Consent, DataClass
 from integrations.actions import answers
 from integrations.api.permissions import Seen
 from integrations.models import IdempotencyRecord
+from integrations.tests.doctors import open_on_tuesdays, share, wanted, withdraw
 from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
-from integrations.tests.test_api_appointments import open_on_tuesdays, wanted, withdraw
-from integrations.tests.test_api_doctors import share
 from registry.models import AuditLog, Doctor, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider
 from scheduling.actions import HoldEnded
@@ -373,8 +373,8 @@ def test_a_hold_that_cannot_be_made_now_says_when_to_ask_again(
     assert response["Retry-After"] == "1"
 
 
-def test_a_hold_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(  # type: ignore[no-untyped-def]
-    django_assert_max_num_queries,
+def test_a_hold_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     caller = make_caller(insurance_provider=make_provider(max_open_bookings_per_day=100))
     doctor = open_on_tuesdays(caller)

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from integrations.actions import keys
 from integrations.models import NEWEST_VERSION, ApiKey, Scope
@@ -121,7 +122,7 @@ def test_a_key_is_revoked_once() -> None:
     assert AuditLog.objects.filter(action="api_key.revoked").count() == 1
 
 
-def test_use_is_noted_once_a_day(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_use_is_noted_once_a_day(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     row, _ = make_api_key()
 
     keys.note_use(key=row, ip="192.0.2.1", at=NOW)

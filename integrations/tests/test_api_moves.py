@@ -2,11 +2,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from consent.models import Consent
+from integrations.tests.doctors import open_on_tuesdays, share, wanted, withdraw
 from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
-from integrations.tests.test_api_appointments import open_on_tuesdays, wanted, withdraw
-from integrations.tests.test_api_doctors import share
 from registry.models import AuditLog, OutboxEvent
 from registry.tests.factories import NOW, make_location
 from scheduling.models import Appointment
@@ -218,8 +218,8 @@ def test_a_wrong_field_is_pointed_at(wrong: dict[str, Any], pointer: str, code: 
     assert unmoved(appointment)
 
 
-def test_a_move_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(  # type: ignore[no-untyped-def]
-    django_assert_max_num_queries,
+def test_a_move_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     caller = make_caller()
     first, doctor = booked(caller), open_on_tuesdays(caller)

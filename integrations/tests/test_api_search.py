@@ -7,9 +7,8 @@ from django.test.utils import CaptureQueriesContext
 
 from consent.models import Consent, DataClass
 from integrations.models import Scope
+from integrations.tests.doctors import share, wanted, withdraw
 from integrations.tests.insurers import Caller, make_caller
-from integrations.tests.test_api_appointments import wanted, withdraw
-from integrations.tests.test_api_doctors import share
 from registry.models import Doctor, InsuranceProvider
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider
 from scheduling import openings

@@ -2,9 +2,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from integrations.tests.doctors import share
 from integrations.tests.insurers import Caller, make_caller
-from integrations.tests.test_api_doctors import share
 from registry.models import Doctor
 from registry.tests.factories import make_location
 from scheduling.tests.factories import (
@@ -125,7 +126,9 @@ def test_31_days_are_allowed() -> None:
     assert len(caller.get(f"/doctors/{doctor.pk}/slots", query).json()["items"]) == 5 * 16
 
 
-def test_more_bookings_take_no_more_queries(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_more_bookings_take_no_more_queries(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
     caller = make_caller()
     doctor = open_on_tuesdays(caller)
     place = make_location(doctor)

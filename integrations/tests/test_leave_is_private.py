@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.core.serializers.json import DjangoJSONEncoder
 
+from integrations.tests.doctors import share
 from integrations.tests.insurers import make_caller
-from integrations.tests.test_api_doctors import share
 from registry.models import AuditLog, DoctorRevision, OutboxEvent
 from registry.tests.factories import NOW, make_user
 from scheduling import actions
