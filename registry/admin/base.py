@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
@@ -51,6 +52,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's cla
     ) -> HttpResponse:
         found = reverse("admin:registry_auditlog_changelist")
         return redirect(f"{found}?{urlencode({'q': object_id})}")
+
+    def response_action(self, request: HttpRequest, *given: Any, **named: Any) -> Any:
+        """Run an action on the rows that were chosen; an id that is none chooses nothing."""
+        try:
+            return super().response_action(request, *given, **named)
+        except ValidationError:
+            messages.error(request, "Choose rows from the list.")
+            return redirect(request.get_full_path())
 
     def row_or_404(self, request: HttpRequest, row_id: UUID) -> Any:
         row = self.get_object(request, str(row_id))

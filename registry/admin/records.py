@@ -1,12 +1,19 @@
+import json
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q
-from django.http import HttpRequest
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
 
 from registry.admin.base import ReadOnlyAdmin
+from registry.downloads import csv_response
 from registry.models import AuditLog, AuditSeal, DoctorLocation, DoctorRevision, OutboxEvent
+
+# One date, or the first and the last of several: 2026-11-22, 2026-11-01..2026-11-30.
+_DATES = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?")
 
 
 @admin.register(AuditLog)
@@ -22,7 +29,24 @@ class AuditLogAdmin(ReadOnlyAdmin):
         "entity_type",
         "request_id",
     )
-    search_help_text = "Who, which action, or the id of a row, a doctor, a person or a request"
+    search_help_text = (
+        "Who, which action, or the id of a row, a doctor, a person or a request; and when (UTC): "
+        "2026-11-22 or 2026-11-01..2026-11-30"
+    )
+    actions = ["download"]
+
+    @admin.action(description="Download as CSV", permissions=["view"])
+    def download(self, request: HttpRequest, lines: QuerySet[AuditLog]) -> StreamingHttpResponse:
+        header = ["id", "time", "action", "by", "entity_type", "entity_id", "request_id", "ip"]
+        rows = (
+            [
+                *(line.pk, line.timestamp.astimezone(UTC).isoformat(), line.action),
+                *(self.actor(line), line.entity_type, line.entity_id, line.request_id, line.ip),
+                json.dumps(line.metadata, ensure_ascii=False),
+            ]
+            for line in lines.select_related(*self.list_select_related).iterator()
+        )
+        return csv_response("audit.csv", header=[*header, "metadata"], rows=rows)
 
     @admin.display(description="By")
     def actor(self, log: AuditLog) -> str:
@@ -32,18 +56,36 @@ class AuditLogAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
         """Look an id up as it is; among words it would need a walk through the whole log."""
+        words = search_term.split()
+        dated = [_period(word) for word in words]
+        for period in filter(None, dated):
+            queryset = queryset.filter(timestamp__gte=period[0], timestamp__lt=period[1])
+        rest = " ".join(word for word, period in zip(words, dated, strict=True) if not period)
         try:
-            wanted = UUID(search_term.strip())
+            wanted = UUID(rest)
         except ValueError:
-            return super().get_search_results(request, queryset, search_term)
+            return super().get_search_results(request, queryset, rest)
         found = (
             Q(entity_id=wanted)
             | Q(performed_by=wanted)
             | Q(performed_by_provider=wanted)
             | Q(metadata__doctor_id=str(wanted))
-            | Q(request_id=search_term.strip())
+            | Q(request_id=rest)
         )
         return queryset.filter(found), False
+
+
+def _period(word: str) -> tuple[datetime, datetime] | None:
+    """Read one date or two as the period from the first to the end of the last, in UTC."""
+    found = _DATES.fullmatch(word)
+    if not found:
+        return None
+    try:
+        first, last = (date.fromisoformat(day) for day in (found[1], found[2] or found[1]))
+        ends = datetime.combine(last + timedelta(days=1), time(0), tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return datetime.combine(first, time(0), tzinfo=UTC), ends
 
 
 @admin.register(AuditSeal)
