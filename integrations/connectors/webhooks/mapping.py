@@ -1,4 +1,7 @@
-"""Standard Webhooks 1.0.0, symmetric: how a message is signed so that its receiver can trust it.
+"""Standard Webhooks 1.0.0: how a message is signed so that its receiver can trust it.
+
+Each message bears two kinds of signature: `v1`, which a secret makes and checks, and `v1a`, which
+DocPort's private key makes and everybody can check with the public one.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -9,40 +12,63 @@ import hmac
 import secrets
 from collections.abc import Iterable
 
-_PREFIX = "whsec_"
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_SECRET, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
 _SECRET_BYTES = 32
+_SEED_BYTES = 32
 
 
 def new_secret() -> str:
     """Make a secret that nobody has, as its owner is shown it once."""
-    return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    return _written(_SECRET, secrets.token_bytes(_SECRET_BYTES))
 
 
-def signature(message_id: str, timestamp: int, body: bytes, *, secret: str) -> str:
+def new_private_key() -> str:
+    """Make a private key that nobody has; it holds its public half as well."""
+    key = Ed25519PrivateKey.generate()
+    return _written(_PRIVATE, key.private_bytes_raw() + key.public_key().public_bytes_raw())
+
+
+def public_key(private_key: str) -> str:
+    """Give the public half of a private key, as everybody may see it."""
+    return _written(_PUBLIC, _read(_PRIVATE, private_key)[_SEED_BYTES:])
+
+
+def signature(message_id: str, timestamp: int, body: bytes, *, key: str) -> str:
     """Give one entry of the signature header.
 
     Args:
         timestamp: Unix seconds of this attempt.
         body: the bytes exactly as they are sent.
-        secret: `whsec_` and base64.
+        key: a secret (`whsec_` and base64) for `v1`, a private key (`whsk_`) for `v1a`.
     """
-    key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     content = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
-    digest = hmac.new(key, content, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
+    if key.startswith(_PRIVATE):
+        private = Ed25519PrivateKey.from_private_bytes(_read(_PRIVATE, key)[:_SEED_BYTES])
+        return _written("v1a,", private.sign(content))
+    return _written("v1,", hmac.new(_read(_SECRET, key), content, hashlib.sha256).digest())
 
 
 def headers(message_id: str, timestamp: int, body: bytes, *, keys: Iterable[str]) -> dict[str, str]:
-    """Give the headers that sign a message; with several secrets, each signs.
+    """Give the headers that sign a message; with several keys, each signs.
 
     Args:
         message_id: the same on every retry; the receiver's idempotency key.
-        keys: the secrets in force, two while one is being changed.
+        keys: secrets and private keys in force, two secrets while one is being changed.
     """
-    entries = (signature(message_id, timestamp, body, secret=key) for key in keys)
+    entries = (signature(message_id, timestamp, body, key=key) for key in keys)
     return {
         "Content-Type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(entries),
     }
+
+
+def _written(prefix: str, value: bytes) -> str:
+    return prefix + base64.b64encode(value).decode()
+
+
+def _read(prefix: str, key: str) -> bytes:
+    return base64.b64decode(key.removeprefix(prefix), validate=True)
