@@ -1,5 +1,6 @@
 """Doctors as an insurer comes to see them, what it asks of them, and how it loses sight of them."""
 
+from datetime import timedelta
 from typing import Any
 
 from consent.models import Consent
@@ -37,5 +38,7 @@ def wanted(doctor: Doctor, **given: Any) -> dict[str, Any]:
 def withdraw(doctor: Doctor) -> None:
     """Let a doctor opt out everywhere."""
     Consent.objects.filter(doctor=doctor).update(
-        consent_status=Consent.Status.REVOKED, revoked_at=NOW
+        consent_status=Consent.Status.REVOKED,
+        revoked_at=NOW,
+        erase_by=NOW + timedelta(days=30),
     )

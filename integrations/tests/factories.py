@@ -18,7 +18,7 @@ from integrations.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from registry.models import InsuranceProvider, OutboxEvent
+from registry.models import Doctor, InsuranceProvider, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider
 
 SECRET = "whsec_" + base64.b64encode(b"a secret that only tests know").decode()
@@ -106,6 +106,21 @@ def make_delivery(**given: Any) -> WebhookDelivery:
         "next_attempt_at": NOW,
     }
     return WebhookDelivery.objects.create(**(values | given))
+
+
+def make_doctor_of(endpoint: WebhookEndpoint) -> Doctor:
+    """Add a doctor who consents to the insurer of the endpoint."""
+    return make_consent(insurance_provider=endpoint.insurance_provider).doctor
+
+
+def make_deliveries_about(
+    doctor: Doctor, endpoint: WebhookEndpoint, count: int
+) -> list[WebhookDelivery]:
+    """Add deliveries of that many events, one after the other, about one doctor."""
+    provider = endpoint.insurance_provider
+    events = [make_event(doctor=doctor, sequenced_at=NOW) for _ in range(count)]
+    entries = [make_feed_entry(insurance_provider=provider, event=event) for event in events]
+    return [make_delivery(endpoint=endpoint, feed_entry=entry) for entry in entries]
 
 
 def make_sync(**given: Any) -> ProviderDoctorSync:

@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from standardwebhooks import Webhook
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,12 @@ class Heard:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def signed_by_the_standard(heard: Heard, secret: str) -> str:
+    """Give the signature that the library of Standard Webhooks makes for what was heard."""
+    signed_at = datetime.fromtimestamp(int(heard.headers["webhook-timestamp"]), UTC)
+    return Webhook(secret).sign(heard.headers["webhook-id"], signed_at, heard.body.decode())
 
 
 @dataclass

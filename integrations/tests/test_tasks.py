@@ -1,13 +1,12 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from celery import Task
 from django.db import connection
 from django.utils.timezone import now
-from pytest_django.fixtures import Settings
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
@@ -15,22 +14,10 @@ from integrations import tasks
 from integrations.actions.relay import relay
 from integrations.models import ProviderDoctorSync, WebhookDelivery
 from integrations.tests.factories import make_endpoint, make_event, make_sync
-from integrations.tests.partner import Heard, Partner, Reply, running_partner
+from integrations.tests.partner import Heard, Partner, Reply
 from registry.tests.factories import make_provider
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _loopback(settings: Settings) -> None:
-    settings.LOOPBACK_TARGETS = True
-    settings.BASE_URL = "https://docport.example"
-
-
-@pytest.fixture
-def partner() -> Iterator[Partner]:
-    with running_partner() as running:
-        yield running
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
 
 
 @pytest.fixture

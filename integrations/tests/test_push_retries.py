@@ -1,0 +1,116 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from integrations.actions import push
+from integrations.connectors.docport_json import client
+from integrations.models import ProviderDoctorSync
+from integrations.tests.factories import make_sync
+from integrations.tests.partner import Partner, Reply
+from integrations.tests.workers import Clock, push_due
+from registry.models import AuditLog, InsuranceProvider
+from registry.tests.factories import NOW, make_admin
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
+
+Status = ProviderDoctorSync.Status
+
+
+def test_failures_are_tried_again_for_ever_and_ever_later(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    partner.answer = lambda _: Reply(503)
+    sync = make_sync(insurance_provider=provider)
+
+    for number in range(8):
+        assert push_due(clock) == 1
+        sync.refresh_from_db()
+        planned = push.WAITS[min(number, len(push.WAITS) - 1)]
+        assert planned <= sync.next_attempt_at - clock.at <= planned * 1.2
+        clock.at = sync.next_attempt_at
+
+    assert (sync.sync_status, sync.last_error) == (Status.FAILING, "http_503")
+    assert (sync.failing_since, sync.attempts) == (NOW, 8)
+    partner.answer = lambda _: Reply()
+    push_due(clock)
+    sync.refresh_from_db()
+    assert (sync.sync_status, sync.failing_since, sync.last_error) == (Status.IN_STEP, None, "")
+
+
+def test_half_a_send_is_a_failure(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    partner.answer = lambda heard: Reply(400 if heard.path.endswith("/availability") else 204)
+    sync = make_sync(insurance_provider=provider)
+
+    push_due(clock)
+
+    sync.refresh_from_db()
+    assert (sync.sync_status, sync.last_error, sync.sent) == (Status.FAILING, "http_400", 0)
+    assert sync.last_profile_sync is None
+
+
+def test_retry_after_is_honoured(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    partner.answer = lambda _: Reply(429, {"Retry-After": "3600"})
+    sync = make_sync(insurance_provider=provider)
+
+    push_due(clock)
+
+    sync.refresh_from_db()
+    assert sync.next_attempt_at == NOW + timedelta(hours=1)
+
+
+def test_410_stops_until_somebody_asks_again(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    admin = make_admin()
+    partner.answer = lambda _: Reply(410)
+    sync = make_sync(insurance_provider=provider)
+    push_due(clock)
+    clock.at += timedelta(days=1)
+
+    assert push_due(clock) == 0
+    sync.refresh_from_db()
+    assert (sync.sync_status, sync.last_error) == (Status.STOPPED, "http_410")
+    partner.answer = lambda _: Reply()
+    push.retry(sync=sync, by=admin, at=clock.at)
+
+    assert push_due(clock) == 1
+    sync.refresh_from_db()
+    assert sync.sync_status == Status.IN_STEP
+    line = AuditLog.objects.get(entity_id=sync.pk)
+    assert (line.action, line.performed_by) == ("provider_doctor_sync.retried", admin)
+
+
+def test_what_a_killed_worker_held_is_sent_when_its_lease_ends(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    sync = make_sync(insurance_provider=provider)
+    (held,) = push.prepare(push.lease(room=5, at=NOW), at=NOW)
+
+    assert push_due(clock) == 0
+    clock.at += push.LEASE
+    assert push_due(clock) == 1
+    push.mark(outcome=push.Outcome(held, clock.at, None, "timeout"))
+
+    sync.refresh_from_db()
+    assert sync.sync_status == Status.IN_STEP
+
+
+def test_a_bug_in_sending_is_a_failed_attempt(
+    provider: InsuranceProvider, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = make_sync(insurance_provider=provider)
+
+    def break_down(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(client, "put_doctor", break_down)
+
+    push_due(clock)
+
+    sync.refresh_from_db()
+    assert (sync.sync_status, sync.last_error) == (Status.FAILING, "internal_error")
