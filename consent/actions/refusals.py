@@ -1,0 +1,76 @@
+from typing import ClassVar
+
+from registry.actions import Refused
+
+
+class _Refused(Refused):
+    text: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+
+class DoctorNotActive(_Refused):
+    """No admin has verified this doctor yet, or one has suspended them."""
+
+    text = "You can turn insurers on once we have verified you."
+
+
+class ProviderSuspended(_Refused):
+    """DocPort has suspended this insurer."""
+
+    text = "This insurer is suspended. You can turn it on when it is back."
+
+
+class WrongMode(_Refused):
+    """A synthetic doctor and a live insurer never meet, nor a real one and a sandbox."""
+
+    text = "This insurer takes no doctors from here."
+
+
+class DataClassesRefused(_Refused):
+    """No data class, an unknown one, or none that says who the doctor is."""
+
+    text = "Choose what to share, the profile among it."
+
+
+class EndsInPast(_Refused):
+    """The period would be over before it begins."""
+
+    text = "Choose an end that is still to come."
+
+
+class NoticeChanged(_Refused):
+    """The words that the doctor read are no longer the notice."""
+
+    text = "The words of this page changed. Please read them again."
+
+
+class AlreadyGiven(_Refused):
+    """This consent is in force; it can be changed or withdrawn."""
+
+    text = "This insurer is already on; nothing was changed."
+
+
+class NotInForce(_Refused):
+    """Only a consent in force can be changed."""
+
+    text = "This consent has ended, so it could not be changed."
+
+
+class NothingToChange(_Refused):
+    """It already says exactly this."""
+
+    text = "It was like this already; nothing was changed."
+
+
+class AlreadyWithdrawn(_Refused):
+    """There is nothing left to withdraw."""
+
+    text = "This consent was already withdrawn."
+
+
+class NotAsked(_Refused):
+    """The insurer has no open question that could be declined."""
+
+    text = "This insurer has not asked, so there is nothing to decline."
