@@ -77,5 +77,7 @@ def take_day(doctor_id: UUID, day: date) -> None:
 
 def take_appointment(appointment: Appointment) -> Appointment:
     """Read an appointment anew and keep others from changing it."""
+    # Not with its place: who waited is given the appointment as it stands by now, but rows beside
+    # it as they were, and one that was moved to another place meanwhile would match none.
     rows = Appointment.objects.select_for_update(of=("self",), no_key=True)
-    return rows.select_related("location", "insurance_provider").get(pk=appointment.pk)
+    return rows.select_related("insurance_provider").get(pk=appointment.pk)

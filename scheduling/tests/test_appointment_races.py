@@ -94,6 +94,28 @@ def at_two_places(clinic: Clinic, take: str) -> list[Callable[[], object]]:
     ]
 
 
+@pytest.mark.parametrize("change", ["cancel", "move"])
+def test_who_changes_an_appointment_waits_for_who_moves_it_to_another_place(
+    clinic: Clinic, change: str
+) -> None:
+    booked = clinic.book(TUESDAY_AT_9 + 8 * QUARTER)
+    dubai = make_location(clinic.doctor, timezone="Asia/Dubai")
+    make_window(clinic.doctor, dubai, start_time=time(7, 30), end_time=time(8, 30))
+    move = partial(actions.move, appointment=booked, by=clinic.user, at=NOW)
+    changes: dict[str, Callable[[], object]] = {
+        "cancel": partial(
+            actions.cancel, appointment=booked, reason="other", by=clinic.insurer, at=NOW
+        ),
+        "move": partial(move, start=TUESDAY_AT_9 + 4 * QUARTER, location=clinic.place),
+    }
+
+    outcome = outcome_after(lambda: move(start=TUESDAY_AT_9, location=dubai), changes[change])
+
+    assert outcome == "done"
+    booked.refresh_from_db()
+    assert booked.version == 3
+
+
 @contextmanager
 def without_guard(name: str) -> Iterator[None]:
     (guard,) = (one for one in Appointment._meta.constraints if one.name == name)
