@@ -34,6 +34,7 @@ from integrations.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from registry.actions import Refused
 from registry.admin import ReadOnlyAdmin
 from registry.admin.base import UNPROCESSABLE, AdminRequest
 
@@ -254,13 +255,8 @@ class ApiKeyAdmin(_ShownOnceAdmin):
                 by=request.user,
                 at=at,
             )
-        except keys.TooManyKeys:
-            form.add_error("provider", "This insurer has two live keys. Revoke one first.")
-            return None
-        except keys.InsurerSuspended:
-            form.add_error(
-                "provider", "This insurer is suspended. Set it to Sandbox or Live first."
-            )
+        except Refused as refusal:
+            form.add_error("provider", str(refusal))
             return None
         return key
 

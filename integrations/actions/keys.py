@@ -7,11 +7,13 @@ import string
 import zlib
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
 from integrations.models import NEWEST_VERSION, ApiKey, Scope
 from registry import ledger
+from registry.actions import Refused
 from registry.models import InsuranceProvider, User
 
 MOST_LIVE_KEYS = 2
@@ -21,19 +23,19 @@ _CHECKSUM_CHARACTERS = 6
 _SHAPE = re.compile(rf"dpk_(live|test)_[0-9A-Za-z]{{{_RANDOM_CHARACTERS + _CHECKSUM_CHARACTERS}}}")
 
 
-class TooManyKeys(Exception):
+class TooManyKeys(Refused):
     """The insurer has as many live keys as it may: one in use, one to change to."""
 
 
-class WrongMode(Exception):
+class WrongMode(Refused):
     """A sandbox insurer takes test keys and a live one live keys, never the other way."""
 
 
-class InsurerSuspended(Exception):
+class InsurerSuspended(Refused):
     """A suspended insurer gets no key: it would open nothing now and everything once it may."""
 
 
-class AlreadyRevoked(Exception):
+class AlreadyRevoked(Refused):
     """The key opens nothing any more."""
 
 
@@ -81,12 +83,12 @@ def issue(
     """
     standing = InsuranceProvider.objects.select_for_update().get(pk=provider.pk)
     if standing.integration_status == InsuranceProvider.Status.SUSPENDED:
-        raise InsurerSuspended
+        raise InsurerSuspended("This insurer is suspended. Set it to Sandbox or Live first.")
     if is_test != standing.sees_sandbox:
-        raise WrongMode
+        raise WrongMode("A sandbox insurer takes test keys, a live one live keys.")
     live = ApiKey.objects.filter(insurance_provider=standing, revoked_at=None, expires_at__gt=at)
     if live.count() >= MOST_LIVE_KEYS:
-        raise TooManyKeys
+        raise TooManyKeys("This insurer has two live keys. Revoke one first.")
     key = generate(is_test=is_test)
     row = ApiKey.objects.create(
         insurance_provider=standing,
@@ -113,19 +115,17 @@ def revoke(*, key: ApiKey, by: User, at: datetime) -> ApiKey:
     """
     standing = ApiKey.objects.select_for_update().get(pk=key.pk)
     if standing.revoked_at is not None:
-        raise AlreadyRevoked
+        raise AlreadyRevoked("It is revoked already.")
     standing.revoked_at, standing.revoked_by = at, by
     standing.save(update_fields=["revoked_at", "revoked_by"])
     ledger.record("api_key.revoked", subject=standing, by=by, at=at, last_four=standing.last_four)
     return standing
 
 
-def note_use(*, key: ApiKey, ip: str | None, at: datetime) -> None:
-    """Remember the day and the address of a key's first use on that day; mostly writes nothing."""
+def note_use(*, key_id: UUID, ip: str | None, at: datetime) -> None:
+    """Remember the day and the address of a key's first use on that day."""
     today = at.date()
-    if key.last_used_on == today:
-        return
-    first_today = ApiKey.objects.filter(pk=key.pk).exclude(last_used_on=today)
+    first_today = ApiKey.objects.filter(pk=key_id).exclude(last_used_on=today)
     first_today.update(last_used_on=today, last_used_ip=ip)
 
 

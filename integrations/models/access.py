@@ -40,8 +40,8 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable_at(self, at: datetime) -> "ApiKeyQuerySet":
         """Keep keys that open a door at the aware instant `at`."""
         return self.filter(
-            Q(revoked_at=None) | Q(revoked_at__gt=at),
             ~Q(insurance_provider__integration_status=InsuranceProvider.Status.SUSPENDED),
+            revoked_at=None,
             expires_at__gt=at,
         )
 
