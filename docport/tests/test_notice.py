@@ -27,7 +27,7 @@ def test_the_profile_holds_what_the_notice_lists_and_no_more() -> None:
     make_location(consent.doctor)
 
     consent.doctor.refresh_from_db()
-    (seen,) = doctors_as_seen([consent.doctor], provider=consent.insurance_provider, at=NOW)
+    (seen,) = doctors_as_seen([consent.doctor_id], provider=consent.insurance_provider, at=NOW)
 
     assert seen.keys() - ALWAYS == listed(DataClass.PROFILE)
     # The preview shows one line for each of them.
@@ -41,7 +41,7 @@ def test_credentials_hold_what_the_notice_lists_and_no_more() -> None:
     make_verified_credential(consent.doctor)
 
     consent.doctor.refresh_from_db()
-    (seen,) = doctors_as_seen([consent.doctor], provider=consent.insurance_provider, at=NOW)
+    (seen,) = doctors_as_seen([consent.doctor_id], provider=consent.insurance_provider, at=NOW)
 
     assert seen["credentials"][0].keys() - ALWAYS == listed(DataClass.CREDENTIALS)
 

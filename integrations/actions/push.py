@@ -194,7 +194,7 @@ def _states(
     versions = {sync.doctor_id: sync.doctor.version for sync in syncs}
     ids = list(versions)
     visible = {doctor.pk: doctor for doctor in visible_doctors(provider, at=at).filter(pk__in=ids)}
-    shown = representations.doctors_as_seen(visible.values(), provider=provider, at=at)
+    shown = representations.doctors_as_seen(list(visible), provider=provider, at=at)
     profiles = {UUID(profile["id"]): canonical(profile) for profile in shown}
     left = Consent.objects.filter(insurance_provider=provider, doctor__in=ids)
     consents = {consent.doctor_id: consent for consent in left}

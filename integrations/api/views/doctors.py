@@ -65,8 +65,8 @@ class Doctors(InsurerView):
             (after,) = cursors.read(query["cursor"], of=name)
             doctors = doctors.filter(pk__gt=after)
         limit = query["limit"]
-        page = list(doctors.order_by("pk")[: limit + 1])
-        more = cursors.write([str(page[limit - 1].pk)], of=name) if len(page) > limit else None
+        page = list(doctors.order_by("pk").values_list("pk", flat=True)[: limit + 1])
+        more = cursors.write([str(page[limit - 1])], of=name) if len(page) > limit else None
         items = representations.doctors_as_seen(page[:limit], provider=self.provider, at=self.at)
         return Response({"items": items, "next": more})
 
@@ -108,7 +108,9 @@ class OneDoctor(InsurerView):
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
         version = _version(self.seen)
-        shown = representations.doctors_as_seen([self.doctor], provider=self.provider, at=self.at)
+        shown = representations.doctors_as_seen(
+            [self.doctor.pk], provider=self.provider, at=self.at
+        )
         if not shown:
             raise NotFound
         return self.answer(shown[0], version=version)

@@ -1,0 +1,23 @@
+"""Rows as insurers see them, JSON-ready: the API, the push and the previews show the same."""
+
+from integrations.representations.doctors import credentials_as_seen, doctors_as_seen
+from integrations.representations.events import API_PATH, event, href
+from integrations.representations.hours import availability_as_seen
+from integrations.representations.times import found, slot
+from integrations.representations.values import Json, instant
+from integrations.representations.visits import appointment, hold
+
+__all__ = [
+    "API_PATH",
+    "Json",
+    "appointment",
+    "availability_as_seen",
+    "credentials_as_seen",
+    "doctors_as_seen",
+    "event",
+    "found",
+    "hold",
+    "href",
+    "instant",
+    "slot",
+]
