@@ -10,7 +10,7 @@ import idna
 from django.conf import settings
 
 # Everything that is not the public internet. Python's own `is_global` lets several of these pass.
-_FORBIDDEN_V4 = [
+FORBIDDEN_V4 = [
     IPv4Network(network)
     for network in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32",
@@ -58,7 +58,7 @@ def is_forbidden(address: str) -> bool:
     except ValueError:
         return True
     if isinstance(parsed, IPv4Address):
-        return any(parsed in network for network in _FORBIDDEN_V4)
+        return any(parsed in network for network in FORBIDDEN_V4)
     return (
         parsed.scope_id is not None
         or parsed not in _GLOBAL_UNICAST

@@ -1,8 +1,10 @@
 from collections.abc import Iterator
 
 import pytest
+import requests
 from pytest_django import Settings
 
+from integrations import outgoing
 from integrations.models import WebhookEndpoint
 from integrations.tests.factories import make_endpoint
 from integrations.tests.partner import Partner, running_partner
@@ -47,3 +49,10 @@ def provider(partner: Partner) -> InsuranceProvider:
 @pytest.fixture
 def endpoint(partner: Partner) -> WebhookEndpoint:
     return make_endpoint(url=f"{partner.url}/hooks")
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """What the workers send with."""
+    with outgoing.new_session() as new:
+        yield new

@@ -1,68 +1,20 @@
 import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
-from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from hypothesis import given
-from hypothesis import strategies as st
-from pytest_django.fixtures import Settings
 
 from integrations import outgoing
-from integrations.outgoing import PartnerRefused, PartnerUnavailable, client, targets, transport
-from integrations.tests.partner import Heard, Partner, Reply, running_partner
+from integrations.outgoing import PartnerRefused, PartnerUnavailable, client, transport
+from integrations.tests.partner import Heard, Partner, Reply
+from integrations.tests.sending import ask, resolving_to, why_not
 from registry.tests.factories import NOW
 
-PUBLIC = "93.184.215.14"
-NETWORKS = [*targets._FORBIDDEN_V4]  # noqa: SLF001
-Resolved = list[tuple[Any, Any, int, str, tuple[Any, ...]]]
-
-
-@pytest.fixture(autouse=True)
-def _loopback(settings: Settings) -> None:
-    settings.LOOPBACK_TARGETS = True
-    settings.OUTGOING_PORTS = [8443]
-    settings.BASE_URL = "https://docport.example"
-
-
-@pytest.fixture
-def partner() -> Iterator[Partner]:
-    with running_partner() as running:
-        yield running
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with outgoing.new_session() as new:
-        yield new
-
-
-def ask(session: requests.Session, url: str) -> outgoing.Answer:
-    return outgoing.send(session, "POST", url, body=b"{}", headers={"webhook-id": "evt_1"})
-
-
-def why_not(session: requests.Session, url: str) -> str:
-    with pytest.raises(outgoing.PartnerError) as caught:
-        ask(session, url)
-    return caught.value.reason
-
-
-def resolving_to(*addresses: str) -> Callable[..., Resolved]:
-    def resolve(_: str, port: int, **__: Any) -> Resolved:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
-
-    return resolve
+pytestmark = pytest.mark.usefixtures("_loopback")
 
 
 def test_the_bytes_arrive_as_they_are(partner: Partner, session: requests.Session) -> None:
@@ -193,7 +145,7 @@ def test_a_connection_that_is_not_taken_ends_in_time(
         full.listen(0)
         waiting = [socket.socket() for _ in range(4)]
         for client_socket in waiting:
-            client_socket.setblocking(False)  # noqa: FBT003
+            client_socket.settimeout(0)
             client_socket.connect_ex(full.getsockname())
 
         reason = why_not(session, f"http://127.0.0.1:{full.getsockname()[1]}")
@@ -214,7 +166,7 @@ def test_a_closed_port_is_told(session: requests.Session) -> None:
 def test_a_name_that_does_not_resolve_is_told(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any, **__: Any) -> Resolved:
+    def fail(*_: Any, **__: Any) -> None:
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
@@ -225,7 +177,7 @@ def test_a_name_that_does_not_resolve_is_told(
 def test_a_resolver_that_hangs_is_not_waited_for(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hang(*_: Any, **__: Any) -> Resolved:
+    def hang(*_: Any, **__: Any) -> None:
         time.sleep(0.5)
         raise socket.gaierror
 
@@ -237,37 +189,6 @@ def test_a_resolver_that_hangs_is_not_waited_for(
     assert time.monotonic() - began < 0.4
 
 
-@pytest.mark.parametrize(
-    "answers", [("10.0.0.1",), (PUBLIC, "169.254.169.254"), ("127.0.0.1", PUBLIC)]
-)
-def test_one_forbidden_answer_forbids_all_and_no_packet_leaves(
-    session: requests.Session,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    answers: tuple[str, ...],
-) -> None:
-    settings.LOOPBACK_TARGETS = False
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(*answers))
-    monkeypatch.setattr(transport, "_connected", lambda *_: pytest.fail("a packet left"))
-
-    assert why_not(session, "https://insurer.example/hooks") == "target_forbidden"
-
-
-def test_every_connect_resolves_and_vets_anew(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partner.answer = lambda _: Reply(204, {"Connection": "close"})
-    url = partner.url.replace("127.0.0.1", "insurer.example")
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1"))
-    ask(session, url)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("10.0.0.1"))
-
-    assert why_not(session, url) == "target_forbidden"
-    (heard,) = partner.heard
-    assert heard.headers["host"].startswith("insurer.example:")
-
-
 def test_the_next_address_is_tried_when_one_refuses(
     partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,251 +197,6 @@ def test_the_next_address_is_tried_when_one_refuses(
     ask(session, partner.url.replace("127.0.0.1", "insurer.example"))
 
     assert len(partner.heard) == 1
-
-
-def test_plain_http_goes_to_this_machine_only(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(PUBLIC))
-
-    assert why_not(session, "http://insurer.example") == "target_forbidden"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://insurer.example/hooks",
-        "ftp://insurer.example/",
-        "https://user@insurer.example/",
-        "https://@insurer.example/",
-        "https://insurer.example/#part",
-        "https://insurer.example/#",
-        "https://insurer.example:8080/",
-        "https://insurer.example:99999/",
-        "https://",
-        "https:///path",
-        "https://insurer.example\\@evil.example/",
-        "https://insurer .example/",
-        "https://insurer/",
-        f"https://{PUBLIC}/",
-        f"https://{PUBLIC}./",
-        "https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/",
-        "https://2130706433/",
-        "https://0x7f000001/",
-        "https://0x7f.1/",
-        "https://127.1/",
-        "https://0177.0.0.1/",
-        "https://\uff11\uff12\uff17.0.0.1/",
-        "https://localhost/",
-        "https://a.localhost/",
-        "https://printer.local/",
-        "https://metadata.google.internal/",
-        "https://METADATA.google.internal./",
-        "https://docport.example/api",
-        "https://docport.example./api",
-        "https://xn--\u0080.example/",
-        "no address",
-    ],
-)
-def test_spellings_that_production_refuses(
-    session: requests.Session, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    settings.LOOPBACK_TARGETS = False
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(PUBLIC))
-    monkeypatch.setattr(transport, "_connected", lambda *_: pytest.fail("a packet left"))
-
-    with pytest.raises(outgoing.TargetForbidden):
-        outgoing.check_url(url)
-    assert why_not(session, url) == "target_forbidden"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://insurer.example/hooks?a=b",
-        "https://Insurer.Example:443/",
-        "https://insurer.example:8443/",
-        "https://bücher.example/",
-    ],
-)
-def test_spellings_that_production_takes(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    settings.LOOPBACK_TARGETS = False
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to(PUBLIC))
-
-    outgoing.check_url(url)
-
-
-def test_docports_own_address_is_refused_in_development(settings: Settings) -> None:
-    settings.BASE_URL = "http://127.0.0.1:8000"
-
-    outgoing.check_url("http://127.0.0.1:8001/")
-    with pytest.raises(outgoing.TargetForbidden):
-        outgoing.check_url("http://127.0.0.1:8000/")
-
-
-forbidden_v4 = st.sampled_from(NETWORKS).flatmap(
-    lambda network: st.integers(int(network.network_address), int(network.broadcast_address)).map(
-        IPv4Address
-    )
-)
-
-
-def spellings(address: IPv4Address) -> list[str]:
-    number = int(address)
-    parts = str(address).split(".")
-    return [
-        str(address),
-        str(number),
-        hex(number),
-        f"0{number:o}",
-        ".".join(hex(int(part)) for part in parts),
-        ".".join(f"0{int(part):o}" for part in parts),
-        f"{parts[0]}.{number & 0xFFFFFF}",
-        f"{parts[0]}.{parts[1]}.{number & 0xFFFF}",
-    ]
-
-
-@given(forbidden_v4)
-def test_every_spelling_of_a_forbidden_ipv4_address_is_refused(address: IPv4Address) -> None:
-    for host in spellings(address):
-        with pytest.raises((outgoing.TargetForbidden, outgoing.TargetUnknown)):
-            targets.vetted_addresses(host, 443, plain=False) if not address.is_loopback else (
-                targets._check_public("https", host, 443)  # noqa: SLF001
-            )
-
-
-@given(forbidden_v4)
-def test_ipv6_addresses_that_carry_a_forbidden_ipv4_address_are_refused(
-    address: IPv4Address,
-) -> None:
-    number = int(address)
-    carriers = [
-        number,
-        0xFFFF << 32 | number,
-        0x64FF9B << 96 | number,
-        0x64FF9B0001 << 80 | number,
-        0x2002 << 112 | number << 80,
-        0x20010000 << 96 | number ^ 0xFFFFFFFF,
-    ]
-    for carrier in carriers:
-        assert outgoing.is_forbidden(str(IPv6Address(carrier)))
-
-
-@given(st.ip_addresses(v=6).filter(lambda address: int(address) >> 125 != 1))
-def test_only_global_unicast_is_public(address: IPv6Address) -> None:
-    assert outgoing.is_forbidden(str(address))
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::127.0.0.1", "fec0::1", "224.0.0.1", "::1", "::",
-        "168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fe80::1%eth0", "2001::1",
-        "2001:db8::1", "255.255.255.255", "0.0.0.0", "no address", "2606:4700::1%1",
-    ],
-)  # fmt: skip
-def test_known_traps_are_forbidden(address: str) -> None:
-    assert outgoing.is_forbidden(address)
-
-
-@pytest.mark.parametrize("address", [PUBLIC, "1.1.1.1", "2606:4700:4700::1111", "2a00:1450::1"])
-def test_public_addresses_are_not_forbidden(address: str) -> None:
-    assert not outgoing.is_forbidden(address)
-
-
-def certificate(name: str, directory: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    today = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = directory / "certificate.pem", directory / "key.pem"
-    certificate_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate_file, key_file
-
-
-@pytest.fixture
-def tls_partner(tmp_path: Path) -> Iterator[tuple[Partner, Path, list[str]]]:
-    certificate_file, key_file = certificate("insurer.example", tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file, key_file)
-    names: list[str] = []
-    context.sni_callback = lambda _, name, __: names.append(str(name))
-    with running_partner(context) as running:
-        yield running, certificate_file, names
-
-
-def test_tls_is_spoken_to_the_name_at_the_vetted_address(
-    tls_partner: tuple[Partner, Path, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partner, authority, names = tls_partner
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1"))
-    url = partner.url.replace("127.0.0.1", "insurer.example")
-
-    with outgoing.new_session(authorities=str(authority)) as session:
-        ask(session, url)
-        ask(session, url)
-
-    assert names == ["insurer.example"]
-    assert [h.headers["host"].split(":")[0] for h in partner.heard] == ["insurer.example"] * 2
-
-
-def test_a_deadline_holds_over_tls_too(
-    tls_partner: tuple[Partner, Path, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partner, authority, _ = tls_partner
-    partner.answer = lambda _: Reply(200, body=b"x" * 1000, drip=0.05)
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1"))
-    monkeypatch.setattr(client, "TOTAL_SECONDS", 0.5)
-
-    with outgoing.new_session(authorities=str(authority)) as session:
-        reason = why_not(session, partner.url.replace("127.0.0.1", "insurer.example"))
-
-    assert reason == "timeout"
-
-
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    tls_partner: tuple[Partner, Path, list[str]],
-    session: requests.Session,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    partner, _, _ = tls_partner
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1"))
-    url = partner.url.replace("127.0.0.1", "insurer.example")
-
-    assert why_not(session, url) == "tls_error"
-    assert partner.heard == []
-
-
-def test_a_certificate_for_another_name_is_refused(
-    tls_partner: tuple[Partner, Path, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partner, authority, _ = tls_partner
-    monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1"))
-
-    with outgoing.new_session(authorities=str(authority)) as session:
-        reason = why_not(session, partner.url.replace("127.0.0.1", "other.example"))
-
-    assert reason == "tls_error"
 
 
 @pytest.mark.parametrize(
