@@ -11,8 +11,8 @@ from django.utils.timezone import now
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from docport.tests.browser import faults_shown, new_page, sign_in
 from docport.tests.chromium import CHROMIUM_FLAGS, chromium
-from docport.tests.test_pages import faults_shown, new_page, sign_in
 from registry.models import DoctorLocation
 from registry.tests.factories import make_doctor, make_location, make_provider, make_user
 from scheduling.models import Appointment, Availability, AvailabilityException
