@@ -240,8 +240,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATION_PARAMETERS": False,
     "SERVERS": [{"url": BASE_URL}],
+    "ENUM_SUFFIX": "",
     "ENUM_NAME_OVERRIDES": {
+        "AppointmentStatus": "integrations.api.shapes.BOOKED",
+        "DataClass": "consent.models.DataClass",
+        "Language": "registry.reference.Language",
         "Mode": "scheduling.models.Mode",
         "KeyMode": "integrations.api.shapes.KEY_MODES",
         "CancelReason": "scheduling.models.AppointmentCancelReason",

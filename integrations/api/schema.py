@@ -1,19 +1,14 @@
-"""The OpenAPI description, made from what the endpoints declare."""
+"""The OpenAPI description of each call, made from what its endpoint declares."""
 
+from http import HTTPStatus
 from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
-from integrations.api import problems
+from integrations.api import headers, problems
 from integrations.api.shapes import ProblemOut
 
-REQUEST_ID = {
-    "X-Request-ID": {
-        "description": "The id of this request, in our log as well.",
-        "schema": {"type": "string"},
-    }
-}
 _EVERY_CALL = [
     # A parameter that nobody knows is refused everywhere.
     "invalid_request",
@@ -22,23 +17,14 @@ _EVERY_CALL = [
     "invalid_key",
     "key_mode_mismatch",
     "insurer_suspended",
+    "length_required",
+    "body_too_large",
     "internal_error",
     "unavailable",
 ]
-_WITH_BODY = [
-    "malformed_json",
-    "length_required",
-    "body_too_large",
-    "unsupported_media_type",
-]
-_REPLAYED = ("Idempotency-Replayed", "true when an earlier try was given this answer.")
+_WITH_BODY = ["malformed_json", "unsupported_media_type"]
 # Refusals that are kept under an Idempotency-Key; each status has one.
 _KEPT = {"slot_taken", "slot_not_available"}
-_HEADERS_OF_CODE = {
-    "not_authenticated": ("WWW-Authenticate", "Bearer, the way to authenticate."),
-    "request_in_flight": ("Retry-After", "Seconds to wait."),
-    "unavailable": ("Retry-After", "Seconds to wait."),
-}
 
 
 class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -52,18 +38,18 @@ class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "dpk_test_… or dpk_live_…",
-            "description": "Your API key. Test keys see synthetic doctors, live keys real ones.",
+            "description": "Your API key. Test keys see synthetic doctors, live keys real ones. "
+            "A call names the scope that the key must have.",
         }
 
 
 class ApiSchema(AutoSchema):
-    """Add to each operation its scope and every error that it can answer."""
+    """Add to each call its scope, its headers and every error that it can answer."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         operation = cast("dict[str, Any]", super().get_operation(*args, **kwargs))
-        needs = cast("Any", self.view).needs[self.method]
+        needs = self._needs
         if needs.scope is not None:
-            operation["x-scope"] = needs.scope.value
             operation["description"] += f"\n\nScope: `{needs.scope.value}`."
         if needs.data_class is not None:
             operation["x-data-class"] = needs.data_class.value
@@ -71,16 +57,20 @@ class ApiSchema(AutoSchema):
                 f" The doctor must share `{needs.data_class.value}` with you; "
                 "one who does not is a 404."
             )
-        for response in operation["responses"].values():
-            response["headers"] = {**response.get("headers", {}), **REQUEST_ID}
-        problem = self.resolve_serializer(ProblemOut, "response").ref
-        parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
-        kept = _KEPT if "Idempotency-Key" in parameters else set()
-        for code in self._codes(operation, needs):
-            header = _REPLAYED if code in kept else _HEADERS_OF_CODE.get(code)
-            _add_problem(operation["responses"], code, problem, header)
+        for status, response in operation["responses"].items():
+            response["description"] = HTTPStatus(int(status)).phrase
+            response.setdefault("headers", {}).update(_references(headers.EVERY_ANSWER))
+        self._add_problems(operation)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        scopes = [] if self._needs.scope is None else [self._needs.scope.value]
+        return [dict.fromkeys(way, scopes) for way in super().get_auth()]
+
+    @property
+    def _needs(self) -> Any:
+        return cast("Any", self.view).needs[self.method]
 
     def _get_request_for_media_type(self, *args: Any, **kwargs: Any) -> Any:
         # The library takes every field of a PATCH for optional; ours are as their serializer says.
@@ -91,10 +81,19 @@ class ApiSchema(AutoSchema):
         finally:
             self.method = method
 
-    def _codes(self, operation: dict[str, Any], needs: Any) -> list[str]:
-        codes = [*_EVERY_CALL, *needs.codes]
+    def _add_problems(self, operation: dict[str, Any]) -> None:
+        problem = self.resolve_serializer(ProblemOut, "response").ref
+        parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
+        kept = _KEPT if "Idempotency-Key" in parameters else set()
+        for code in self._codes(operation):
+            response = problem_response(operation["responses"], code, problem)
+            if code in kept:
+                response["headers"]["Idempotency-Replayed"] = reference("Idempotency-Replayed")
+
+    def _codes(self, operation: dict[str, Any]) -> list[str]:
+        codes = [*_EVERY_CALL, *self._needs.codes]
         places = {parameter["in"] for parameter in operation.get("parameters", [])}
-        if needs.scope is not None:
+        if self._needs.scope is not None:
             codes.append("scope_missing")
         if "path" in places:
             codes.append("not_found")
@@ -103,29 +102,29 @@ class ApiSchema(AutoSchema):
         return [code for code in problems.CODES if code in codes]
 
 
-def _add_problem(
-    responses: dict[str, Any],
-    code: str,
-    schema: dict[str, Any],
-    header: tuple[str, str] | None,
-) -> None:
+def problem_response(
+    responses: dict[str, Any], code: str, schema: dict[str, Any]
+) -> dict[str, Any]:
+    """Add a code to the answers of a call; give the answer of its status."""
     meaning = problems.CODES[code]
-    response = responses.setdefault(
+    response: dict[str, Any] = responses.setdefault(
         str(meaning.status),
         {
-            "description": "",
-            "headers": dict(REQUEST_ID),
+            "description": HTTPStatus(meaning.status).phrase,
+            "headers": _references(headers.EVERY_ANSWER),
             "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": {}}},
         },
     )
-    known = response["description"]
-    response["description"] = f"{known}; {code}" if known else code
-    if header is not None:
-        name, description = header
-        response["headers"][name] = {"description": description, "schema": {"type": "string"}}
-    response["content"][problems.MEDIA_TYPE]["examples"][code] = {
-        "summary": meaning.title,
-        "value": problems.problem_body(
-            problems.Problem(code), instance="/api/v1/…", request_id="5f0c3d2e9b7a4c1d"
-        ),
-    }
+    response["headers"].update(_references(headers.OF_CODE.get(code, ())))
+    examples = response["content"][problems.MEDIA_TYPE]["examples"]
+    examples[code] = {"$ref": f"#/components/examples/{code}"}
+    return response
+
+
+def reference(name: str) -> dict[str, str]:
+    """Refer to a header that the document holds once."""
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def _references(names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: reference(name) for name in names}

@@ -4,15 +4,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from drf_spectacular.drainage import GENERATOR_STATS
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.validation import validate_schema
 
 from integrations.api import reference
 from integrations.api.problems import CODES
 from integrations.api.samples import is_from_docport
 from integrations.api.views.schema import description
-from integrations.tests.test_api_access import calls
+from integrations.tests.test_api_description import operations
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = b'{"test": 2432232314}'
@@ -23,64 +20,6 @@ SIGNED: dict[str, str] = {
 }
 NEARLY = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA="
 SENT_AT = 1614265330
-
-
-def operations() -> list[tuple[str, str, dict[str, Any]]]:
-    return [
-        (method, path, operation)
-        for path, methods in description()["paths"].items()
-        for method, operation in methods.items()
-    ]
-
-
-def test_the_description_is_valid_and_made_without_a_warning() -> None:
-    GENERATOR_STATS.reset()
-    with GENERATOR_STATS.silence():
-        generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-        generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-
-    assert not GENERATOR_STATS
-    assert description()["openapi"].startswith("3.1")
-    validate_schema(description())  # type: ignore[no-untyped-call]
-
-
-def test_every_call_is_described() -> None:
-    described = {(method.upper(), path) for method, path, _ in operations()}
-
-    assert described == {
-        (method, re.sub(r"<\w+:(\w+)>", r"{\1}", path)) for method, path, _ in calls()
-    }
-
-
-def test_every_error_has_its_code_and_example() -> None:
-    for _, path, operation in operations():
-        for status, response in operation["responses"].items():
-            assert "X-Request-ID" in response["headers"], path
-            if status >= "400":
-                examples = response["content"]["application/problem+json"]["examples"]
-                assert {str(one["value"]["status"]) for one in examples.values()} == {status}
-                assert set(examples) <= set(CODES)
-        assert {"401", "403", "500"} <= set(operation["responses"])
-        assert operation["security"] == [{"ApiKey": []}]
-
-
-def test_bodies_take_no_unknown_fields() -> None:
-    schemas = description()["components"]["schemas"]
-
-    assert schemas["AppointmentRequest"]["additionalProperties"] is False
-    assert schemas["HoldRequest"]["additionalProperties"] is False
-    assert schemas["MoveRequest"]["additionalProperties"] is False
-    assert schemas["CancelRequest"]["additionalProperties"] is False
-
-
-@pytest.mark.django_db
-def test_the_description_is_open_to_all() -> None:
-    response = Client().get("/api/v1/openapi.json")
-
-    assert response.status_code == 200
-    assert response.json() == description()
-    refused = Client().post("/api/v1/openapi.json")
-    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api.document import complete
 from integrations.api.permissions import Needs
 from integrations.api.views.base import InsurerView
 
@@ -14,11 +15,8 @@ from integrations.api.views.base import InsurerView
 def description() -> dict[str, Any]:
     """Give the OpenAPI description; it is the same for everybody."""
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    schema: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    for name, component in schema["components"]["schemas"].items():
-        if name.endswith("Request"):
-            component["additionalProperties"] = False
-    return schema
+    made = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return complete(made)
 
 
 class Schema(InsurerView):

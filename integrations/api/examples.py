@@ -1,0 +1,225 @@
+"""Examples for the documentation: one small story, told in every shape of the API."""
+
+from typing import Any
+
+from django.conf import settings
+
+from integrations.api import problems
+from integrations.representations import API_PATH
+
+Schema = dict[str, Any]
+UNKNOWN = "…"
+
+DOCTOR = "0b0f4e5c-7f0e-4a35-9a54-3c1d5e6f7a8b"
+PLACE = "5d1c9a70-2f53-4f6c-8f5e-9a1b2c3d4e5f"
+APPOINTMENT = "01935a7e-6c2b-7d10-9e8f-0a1b2c3d4e5f"
+HOLD = "01935a7d-1f0e-7a3b-8c4d-5e6f7a8b9c0d"
+CONSENT = "7e4d2c1b-0a9f-4e8d-b7c6-5a4f3e2d1c0b"
+INSURER = "c2a1f0e9-d8b7-4c6a-95f4-3e2d1c0b9a8f"
+_HREF = f"{settings.BASE_URL}{API_PATH}"
+_SLOT = {
+    "start": "2026-11-24T03:45:00Z",
+    "end": "2026-11-24T04:00:00Z",
+    "location_id": PLACE,
+    "mode": "IN_PERSON",
+    "capacity": 1,
+    "free": 1,
+}
+
+# By the name of the field, or of shape and field where the name says too little.
+_VALUES: dict[str, Any] = {
+    "Appointment.id": APPOINTMENT,
+    "Credential.degree": "MD",
+    "Credential.id": "3f2e1d0c-9b8a-4765-8432-1f0e9d8c7b6a",
+    "Credential.valid_until": None,
+    "Doctor.id": DOCTOR,
+    "Event.consent_id": CONSENT,
+    "Event.data": {
+        "doctor_id": DOCTOR,
+        "href": f"{_HREF}/appointments/{APPOINTMENT}",
+        "appointment_id": APPOINTMENT,
+    },
+    "Event.id": "evt_01935a7e6c2b7d109e8f0a1b2c3d4e5f",
+    "Event.type": "appointment.booked",
+    "Exception.end": "2026-12-26T18:30:00Z",
+    "Exception.id": "a1b2c3d4-e5f6-4789-8abc-def012345678",
+    "Exception.location_id": None,
+    "Exception.start": "2026-12-24T18:30:00Z",
+    "Exception.slot_duration_minutes": None,
+    "Exception.buffer_minutes": None,
+    "Exception.capacity": None,
+    "Exception.mode": None,
+    "Hold.id": HOLD,
+    "Insurer.id": INSURER,
+    "Insurer.name": "Nila Health",
+    "Key.expires_at": "2027-11-01T00:00:00Z",
+    "Key.name": "Booking system",
+    "Location.id": PLACE,
+    "Location.name": "Jayanagar Clinic",
+    "Slots.why_empty": [],
+    "Window.id": "9c8b7a6f-5e4d-4c3b-a2f1-0e9d8c7b6a5f",
+    "Window.start_time": "09:00",
+    "Window.end_time": "13:00",
+    "Window.valid_from": "2026-10-01",
+    "Window.valid_to": None,
+    "address": "12, 4th Block",
+    "amount": "600.00",
+    "appointment_id": APPOINTMENT,
+    "body_bytes": 262144,
+    "buffer_minutes": 0,
+    "cancel_reason": None,
+    "capacity": 1,
+    "city": "Bengaluru",
+    "code": "invalid",
+    "consent_id": CONSENT,
+    "created_at": "2026-11-22T10:15:30.123456Z",
+    "currency": "INR",
+    "cursor": "WyIwYjBmNGU1YyJd:1vNqXa:3kF0mQ7s",
+    "data_classes": ["profile", "credentials", "availability", "appointments"],
+    "detail": "See errors for each field.",
+    "distance_km": 2.4,
+    "doctor_id": DOCTOR,
+    "email": "asha.rao@example.org",
+    "end": "2026-11-24T03:45:00Z",
+    "erase_by": "2026-12-22T10:15:30Z",
+    "expires_at": "2026-11-22T10:20:30Z",
+    "external_appointment_id": "V-10023",
+    "feed_days": 30,
+    "feed_seq": 48211,
+    "free": 1,
+    "full_name": "Asha Rao",
+    "head": 48211,
+    "hold_id": HOLD,
+    "hpr_id": "21152138283227",
+    "href": f"{_HREF}/doctors/{DOCTOR}",
+    "institution": "Bangalore Medical College",
+    "instance": "/api/v1/appointments",
+    "languages": ["en", "kn"],
+    "last_four": "x7Qa",
+    "latitude": 12.9259,
+    "longitude": 77.5936,
+    "location_id": PLACE,
+    "message": "We would like to show you to our members in Bengaluru.",
+    "name": "Booking system",
+    "next": None,
+    "next_after": 48211,
+    "next_free": [_SLOT],
+    "open_bookings_per_doctor_and_day": 20,
+    "page_rows": 100,
+    "patient_reference": "m-7f3a91",
+    "phone": "+919845012345",
+    "pin": "560011",
+    "reason": "patient_request",
+    "registration_council": "KMC",
+    "registration_number": "KMC-048213",
+    "request_id": "5f0c3d2e9b7a4c1d",
+    "scopes": ["appointments:read", "appointments:write", "doctors:read", "slots:read"],
+    "slot_days": 31,
+    "slot_duration_minutes": 15,
+    "slug": "nila",
+    "specialization": "cardiology",
+    "start": "2026-11-24T03:30:00Z",
+    "state": "KA",
+    "subject": f"appointment/{APPOINTMENT}",
+    "subject_version": 1,
+    "timestamp": "2026-11-22T10:15:30.123456Z",
+    "timezone": "Asia/Kolkata",
+    "token_number": 4,
+    "updated_at": "2026-11-22T10:15:30.123456Z",
+    "valid_until": None,
+    "verified": True,
+    "verified_at": "2026-10-02T06:12:00Z",
+    "version": 1,
+    "visit_type": "follow_up",
+    "year": 2012,
+    "years_of_experience": 14,
+}
+# What the answers with these codes say besides.
+_EXTRA: dict[str, dict[str, Any]] = {
+    "feed_expired": {"head": 48211},
+    "invalid_request": {
+        "errors": [
+            {
+                "pointer": "/start",
+                "code": "invalid",
+                "detail": "Give an RFC 3339 time with an offset, such as "
+                "2026-11-24T09:00:00+05:30.",
+            }
+        ]
+    },
+    "scope_missing": {"scope": "appointments:write"},
+    "slot_not_available": {"reasons": ["on_leave"], "next_free": [_SLOT]},
+    "slot_taken": {"reasons": ["taken"], "next_free": [_SLOT]},
+}
+
+
+def example_of(
+    schema: Schema, schemas: Schema, *, only_required: bool = False, named: str = ""
+) -> Any:
+    """Make an example of a schema; a text that nobody has thought of is `UNKNOWN`.
+
+    Args:
+        schemas: of the whole document, by name.
+        named: shape and field that the value is for.
+    """
+    shape = ""
+    if "$ref" in schema:
+        shape = schema["$ref"].rpartition("/")[2]
+        schema = schemas[shape]
+    for name in (named, named.rpartition(".")[2]):
+        if name in _VALUES:
+            return _VALUES[name]
+    if "properties" in schema:
+        names = schema.get("required", []) if only_required else schema["properties"]
+        owner = shape.removesuffix("Request")
+        return {
+            name: example_of(inner, schemas, only_required=only_required, named=f"{owner}.{name}")
+            for name, inner in schema["properties"].items()
+            if name in names
+        }
+    return _plain(schema, schemas, only_required=only_required, named=named)
+
+
+def _plain(schema: Schema, schemas: Schema, *, only_required: bool, named: str) -> Any:
+    if "items" in schema:
+        return [example_of(schema["items"], schemas, only_required=only_required)]
+    if "enum" in schema:
+        return schema["enum"][0]
+    for choice in schema.get("oneOf", []):
+        return example_of(choice, schemas, only_required=only_required, named=named)
+    kind = schema.get("type", "string")
+    known = {"integer": schema.get("minimum", 1), "boolean": True, "number": 1.5}
+    return known.get(kind, UNKNOWN) if isinstance(kind, str) else UNKNOWN
+
+
+def example_of_event(kind: str, data: list[str]) -> dict[str, Any]:
+    """Make the example of an event; `data` names what it has."""
+    about = kind.partition(".")[0]
+    subjects = {"appointment": APPOINTMENT, "consent": CONSENT}
+    links = {"appointment": f"appointments/{APPOINTMENT}"}
+    links["availability"] = f"doctors/{DOCTOR}/availability"
+    values = _VALUES | {"href": f"{_HREF}/{links.get(about, f'doctors/{DOCTOR}')}"}
+    subject = f"{about}/{subjects[about]}" if about in subjects else f"doctor/{DOCTOR}"
+    return {
+        "id": _VALUES["Event.id"],
+        "type": kind,
+        "timestamp": _VALUES["timestamp"],
+        "feed_seq": _VALUES["feed_seq"],
+        "subject": subject if data else "ping",
+        "subject_version": 1,
+        "consent_id": CONSENT if data else None,
+        "data": {name: values[name] for name in data},
+    }
+
+
+def example_of_problem(code: str) -> dict[str, Any]:
+    """Make the example of an error."""
+    meaning = problems.CODES[code]
+    return {
+        "summary": meaning.title,
+        "value": problems.problem_body(
+            problems.Problem(code, extra=_EXTRA.get(code, {})),
+            instance="/api/v1/appointments",
+            request_id=_VALUES["request_id"],
+        ),
+    }

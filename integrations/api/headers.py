@@ -1,0 +1,57 @@
+"""What answers carry in their headers; the OpenAPI description is made from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Header:
+    """One header of an answer; `always` promises that it is there."""
+
+    description: str
+    schema: dict[str, Any]
+    example: str
+    always: bool = True
+
+    def described(self) -> dict[str, Any]:
+        """Give the header as OpenAPI writes it."""
+        return {
+            "description": self.description,
+            "required": self.always,
+            "schema": self.schema,
+            "example": self.example,
+        }
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_SECONDS = {"type": "string", "pattern": "^[1-9][0-9]*$"}
+
+HEADERS = {
+    "X-Request-ID": Header(
+        "The id of this request, yours if you sent one; our log has it as well. Name it when you "
+        "ask us.",
+        _TEXT,
+        "5f0c3d2e9b7a4c1d",
+    ),
+    "Cache-Control": Header(
+        "Nothing of an answer may be kept by a cache between you and us.",
+        {"const": "no-store"},
+        "no-store",
+    ),
+    "Vary": Header("An answer is for its key alone.", _TEXT, "Authorization"),
+    "WWW-Authenticate": Header(
+        "The way to authenticate: a bearer key.", _TEXT, 'Bearer realm="DocPort"'
+    ),
+    "Retry-After": Header("How many seconds to wait before you try again.", _SECONDS, "1"),
+    "Allow": Header(
+        "The methods that this path takes.", {"type": "string", "minLength": 3}, "GET, HEAD"
+    ),
+}
+EVERY_ANSWER = ("X-Request-ID", "Cache-Control", "Vary")
+OF_CODE = {
+    "not_authenticated": ("WWW-Authenticate",),
+    "invalid_key": ("WWW-Authenticate",),
+    "method_not_allowed": ("Allow",),
+    "request_in_flight": ("Retry-After",),
+    "unavailable": ("Retry-After",),
+}

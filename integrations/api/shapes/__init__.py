@@ -1,0 +1,51 @@
+"""The shape of each answer, for the schema; a test holds them to the representations."""
+
+from integrations.api.shapes.account import MeOut
+from integrations.api.shapes.base import Out
+from integrations.api.shapes.bookings import (
+    AppointmentOut,
+    AppointmentsOut,
+    FoundSlotsOut,
+    HoldOut,
+    SlotsOut,
+)
+from integrations.api.shapes.choices import (
+    BOOKED,
+    EVENT_DATA,
+    EVENT_TYPES,
+    KEY_MODES,
+    PROBLEM_CODES,
+    REASONS,
+    TAGS,
+)
+from integrations.api.shapes.doctors import (
+    AvailabilityOut,
+    CredentialsOut,
+    DoctorOut,
+    DoctorsOut,
+)
+from integrations.api.shapes.errors import ProblemOut
+from integrations.api.shapes.events import EventsOut
+
+__all__ = [
+    "BOOKED",
+    "EVENT_DATA",
+    "EVENT_TYPES",
+    "KEY_MODES",
+    "PROBLEM_CODES",
+    "REASONS",
+    "TAGS",
+    "AppointmentOut",
+    "AppointmentsOut",
+    "AvailabilityOut",
+    "CredentialsOut",
+    "DoctorOut",
+    "DoctorsOut",
+    "EventsOut",
+    "FoundSlotsOut",
+    "HoldOut",
+    "MeOut",
+    "Out",
+    "ProblemOut",
+    "SlotsOut",
+]
