@@ -155,8 +155,10 @@ class OneAppointment(InsurerView):
     )
     def get(self, request: Request, appointment_id: str) -> Response:
         query_of(Exact, request.query_params)
-        shown = representations.appointment(self.appointment)
-        return self.answer(shown, version=str(shown["version"]))
+        return self.answer(
+            lambda: representations.appointment(self.appointment),
+            version=str(self.appointment.version),
+        )
 
     @extend_schema(
         operation_id="appointments_move",

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -86,12 +86,12 @@ class InsurerView(APIView):
             response["Allow"] = ", ".join(self.allowed_methods)
         return super().finalize_response(request, response, *args, **kwargs)
 
-    def answer(self, data: dict[str, Any], *, version: str) -> Response:
-        """Answer a versioned resource, or 304 when the caller has it already."""
+    def answer(self, show: Callable[[], dict[str, Any]], *, version: str) -> Response:
+        """Answer a versioned resource, or 304 without loading it when the caller has it already."""
         etag = etag_of(version)
         if _matches(self.request.headers.get("If-None-Match", ""), etag):
             return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
-        return Response(data, headers={"ETag": etag})
+        return Response(show(), headers={"ETag": etag})
 
 
 def etag_of(version: str | int) -> str:

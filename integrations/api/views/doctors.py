@@ -1,19 +1,18 @@
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Upper
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consent.models import Consent, DataClass
+from consent.models import DataClass
 from integrations import representations
-from integrations.api import cursors
-from integrations.api.periods import period_of, start_of
-from integrations.api.permissions import Needs, Seen, doctors_sharing
+from integrations.api import cursors, directory
+from integrations.api.periods import period_of
+from integrations.api.permissions import Needs, Seen
 from integrations.api.problems import wrong_parameter
 from integrations.api.serializers import DoctorQuery, Exact, SlotQuery, query_of
 from integrations.api.shapes import (
@@ -29,7 +28,6 @@ from registry.models import Doctor, DoctorLocation
 from scheduling import diary
 from scheduling.slots import TooManySlots
 
-_PROFILE_FILTERS = {"specialization", "city", "state", "language", "q"}
 DOCTOR_ID = OpenApiParameter("doctor_id", {"type": "string", "format": "uuid"}, "path")
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", str, "header", description="The ETag that you have; 304 when it stands."
@@ -40,7 +38,7 @@ ETAG = OpenApiParameter(
     "header",
     response=[200, 304],
     description="Changes whenever the answer does: with the doctor's data, with what is shared, "
-    "and at the turn of the day (UTC) where past dates drop out.",
+    "and at the turn of the day (UTC), when past dates and credentials that have run out drop out.",
 )
 VERSIONED = [DOCTOR_ID, IF_NONE_MATCH, ETAG]
 
@@ -60,38 +58,12 @@ class Doctors(InsurerView):
     def get(self, request: Request) -> Response:
         query = query_of(DoctorQuery, request.query_params)
         name = cursors.list_name(self.provider, "doctors", query)
-        doctors = self._found(query)
-        if "cursor" in query:
-            (after,) = cursors.read(query["cursor"], of=name)
-            doctors = doctors.filter(pk__gt=after)
+        after = UUID(cursors.read(query["cursor"], of=name)[0]) if "cursor" in query else None
         limit = query["limit"]
-        page = list(doctors.order_by("pk").values_list("pk", flat=True)[: limit + 1])
+        page = directory.page(self.provider, query, after=after, size=limit + 1, at=self.at)
         more = cursors.write([str(page[limit - 1])], of=name) if len(page) > limit else None
         items = representations.doctors_as_seen(page[:limit], provider=self.provider, at=self.at)
         return Response({"items": items, "next": more})
-
-    def _found(self, query: dict[str, Any]) -> QuerySet[Doctor]:
-        # What is not shared must not be found out by asking for it either.
-        shared = DataClass.PROFILE if _PROFILE_FILTERS & set(query) else None
-        doctors = doctors_sharing(self.provider, shared, at=self.at)
-        if "specialization" in query:
-            doctors = doctors.filter(specialization=query["specialization"])
-        if "language" in query:
-            doctors = doctors.filter(languages__contains=[query["language"]])
-        if "q" in query:
-            doctors = doctors.filter(
-                Q(full_name__icontains=query["q"]) | Q(registration_number=query["q"].upper())
-            )
-        if "updated_since" in query:
-            doctors = doctors.filter(self._changed_since(start_of(query["updated_since"], UTC)))
-        places = _places(query)
-        return doctors if places is None else doctors.filter(Exists(places))
-
-    def _changed_since(self, since: datetime) -> Q:
-        consents = Consent.objects.filter(
-            doctor=OuterRef("pk"), insurance_provider=self.provider, updated_at__gte=since
-        )
-        return Q(updated_at__gte=since) | Q(Exists(consents))
 
 
 class OneDoctor(InsurerView):
@@ -107,13 +79,14 @@ class OneDoctor(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = _version(self.seen)
-        shown = representations.doctors_as_seen(
-            [self.doctor.pk], provider=self.provider, at=self.at
-        )
+        return self.answer(self._shown, version=_version(self.seen, self.at))
+
+    def _shown(self) -> representations.Json:
+        ids = [self.doctor.pk]
+        shown = representations.doctors_as_seen(ids, provider=self.provider, at=self.at)
         if not shown:
             raise NotFound
-        return self.answer(shown[0], version=version)
+        return shown[0]
 
 
 class Credentials(InsurerView):
@@ -129,11 +102,13 @@ class Credentials(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = _version(self.seen)
+        return self.answer(self._shown, version=_version(self.seen, self.at))
+
+    def _shown(self) -> representations.Json:
         shown = representations.credentials_as_seen(self.doctor, provider=self.provider, at=self.at)
         if "items" not in shown:
             raise NotFound
-        return self.answer(shown, version=version)
+        return shown
 
 
 class DoctorAvailability(InsurerView):
@@ -150,13 +125,15 @@ class DoctorAvailability(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = f"{_version(self.seen)}.{self.at.astimezone(UTC):%Y%m%d}"
+        return self.answer(self._shown, version=_version(self.seen, self.at))
+
+    def _shown(self) -> representations.Json:
         shown = representations.availability_as_seen(
             self.doctor, provider=self.provider, at=self.at
         )
         if "windows" not in shown:
             raise NotFound
-        return self.answer(shown, version=version)
+        return shown
 
 
 class Slots(InsurerView):
@@ -188,25 +165,14 @@ class Slots(InsurerView):
         return Response({"items": free, "why_empty": [] if free else diary.why_empty(found)})
 
 
-def _places(query: dict[str, Any]) -> QuerySet[DoctorLocation] | None:
-    """Keep the places that the filters speak of; city and state must hold for the same one."""
-    places = DoctorLocation.objects.filter(doctor=OuterRef("pk"), is_active=True)
-    if "city" in query:
-        places = places.annotate(upper_city=Upper("city")).filter(
-            upper_city=Upper(Value(query["city"]))
-        )
-    if "state" in query:
-        places = places.filter(state=query["state"])
-    return places if {"city", "state"} & set(query) else None
+def _version(seen: Seen, at: datetime) -> str:
+    """Name a representation: it depends on the doctor, on what the consent shares, and on the day.
 
-
-def _version(seen: Seen) -> str:
-    """Name a representation: it depends on the doctor and on what the consent shares.
-
-    Both were read before the data, so that a change in between makes the next answer new, not
-    stale.
+    Past dates drop out at the turn of the day (UTC), and so do credentials that have run out.
+    Doctor and consent were read before the data, so that a change in between makes the next
+    answer new, not stale.
     """
-    return f"{seen.doctor.version}.{seen.consent_version}"
+    return f"{seen.doctor.version}.{seen.consent_version}.{at.astimezone(UTC):%Y%m%d}"
 
 
 def _place(doctor: Doctor, query: dict[str, Any]) -> DoctorLocation | None:
