@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from consent.models import Consent, ConsentEvent
+from consent.models import Consent, ConsentEvent, ConsentRequest
 from registry.admin import ReadOnlyAdmin
 
 WHO = (
@@ -37,20 +37,49 @@ class ConsentAdmin(ReadOnlyAdmin):
         return ", ".join(consent.data_classes)
 
 
+@admin.register(ConsentRequest)
+class ConsentRequestAdmin(ReadOnlyAdmin):
+    """Which insurer asked whom, what for, and the answer, which the insurer is not told."""
+
+    list_display = (
+        "registration_number",
+        "insurance_provider",
+        "asked_at",
+        "answer_by",
+        "answer",
+        "answered_at",
+        "doctor",
+    )
+    list_filter = ("answer", "insurance_provider")
+    list_select_related = ("insurance_provider", "doctor")
+    search_fields = ("registration_number", *WHO)
+    ordering = ("-asked_at",)
+
+
 @admin.register(ConsentEvent)
 class ConsentEventAdmin(ReadOnlyAdmin):
     """Every step of every consent, with its signed receipt."""
 
     list_display = ("receipt_number", "at", "kind", "doctor", "insurer", "version", "by")
     list_filter = ("kind",)
-    list_select_related = ("consent__doctor", "consent__insurance_provider", "by")
-    search_fields = ("=id", "=receipt_sha256", *(f"consent__{field}" for field in WHO))
+    list_select_related = (
+        "consent__doctor",
+        "consent__insurance_provider",
+        "request__doctor",
+        "request__insurance_provider",
+        "by",
+    )
+    search_fields = (
+        "=id",
+        "=receipt_sha256",
+        *(f"{about}__{field}" for about in ("consent", "request") for field in WHO),
+    )
     ordering = ("-id",)
 
     @admin.display(description="Doctor")
     def doctor(self, event: ConsentEvent) -> Any:
-        return event.consent.doctor
+        return event.about.doctor
 
     @admin.display(description="Insurer")
     def insurer(self, event: ConsentEvent) -> Any:
-        return event.consent.insurance_provider
+        return event.about.insurance_provider

@@ -8,8 +8,10 @@ stay in the set, with or without their private part, so that old receipts stay v
 import hashlib
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import rfc8785
 from django.conf import settings
@@ -22,6 +24,7 @@ from joserfc.jwk import OKPKey
 
 from consent.models import Consent, ConsentEvent
 from consent.notices import Notice
+from registry.models import Doctor, InsuranceProvider
 
 SCHEMA = "ISO/IEC TS 27560:2023"
 RECEIPT_SCHEMA = "docport-consent-receipt/1"
@@ -35,6 +38,38 @@ warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=Securi
 
 class ReceiptNotGenuine(Exception):
     """The signature does not belong to these words, or to no key of ours."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What holds between a doctor and an insurer after a step, and in which record it stands."""
+
+    record_id: UUID
+    doctor: Doctor
+    provider: InsuranceProvider
+    state: str
+    data_classes: list[str]
+    purpose: str
+    language: str
+    granted_at: datetime | None = None
+    ends_at: datetime | None = None
+    erase_by: datetime | None = None
+
+
+def said_by(consent: Consent) -> Said:
+    """Give what a consent says as it stands."""
+    return Said(
+        record_id=consent.pk,
+        doctor=consent.doctor,
+        provider=consent.insurance_provider,
+        state=consent.consent_status,
+        data_classes=consent.data_classes,
+        purpose=consent.purpose,
+        language=consent.language,
+        granted_at=consent.granted_at,
+        ends_at=min(filter(None, (consent.revoked_at, consent.expires_at)), default=None),
+        erase_by=consent.erase_by,
+    )
 
 
 def utc(at: datetime | None) -> str | None:
@@ -53,13 +88,12 @@ def sha256(receipt: dict[str, Any]) -> str:
 
 
 def build(
-    event: ConsentEvent, *, consent: Consent, notice: Notice, previous: ConsentEvent | None
+    event: ConsentEvent, *, said: Said, notice: Notice, previous: ConsentEvent | None
 ) -> dict[str, Any]:
-    """Say in JSON what the consent says after this step.
+    """Say in JSON what holds after this step.
 
     Args:
         event: the step, not yet saved.
-        consent: as it stands after the step.
         notice: what the doctor read.
         previous: the step before, whose hash ties the history together.
     """
@@ -67,26 +101,26 @@ def build(
         "receipt": {"schema_version": RECEIPT_SCHEMA, "receipt_id": str(event.pk)},
         "record": {
             "schema_version": SCHEMA,
-            "record_id": str(consent.pk),
-            "principal_id": str(consent.doctor_id),
+            "record_id": str(said.record_id),
+            "principal_id": str(said.doctor.pk),
             "version": event.version,
             "previous_receipt_sha256": previous and previous.receipt_sha256,
         },
-        "processing": _processing(consent, notice),
-        "parties": _parties(consent),
+        "processing": _processing(said, notice),
+        "parties": _parties(said),
         "event": {
             "time": utc(event.at),
             "type": event.kind,
-            "state": consent.consent_status,
-            "validity": {"from": utc(consent.granted_at), "until": utc(_ends_at(consent))},
+            "state": said.state,
+            "validity": {"from": utc(said.granted_at), "until": utc(said.ends_at)},
             "entity": {"id": str(event.by_id), "type": event.by.role} if event.by else None,
         },
-        "artefact": _artefact(consent, at=event.at),
+        "artefact": _artefact(said, at=event.at),
     }
 
 
-def _processing(consent: Consent, notice: Notice) -> dict[str, Any]:
-    detail = reverse("consent:detail", args=[consent.insurance_provider.slug])
+def _processing(said: Said, notice: Notice) -> dict[str, Any]:
+    detail = reverse("consent:detail", args=[said.provider.slug])
     return {
         "notice": {
             "version": notice.version,
@@ -95,14 +129,14 @@ def _processing(consent: Consent, notice: Notice) -> dict[str, Any]:
             "insurer": notice.insurer,
             "information_use": notice.information_use,
         },
-        "language": consent.language,
-        "purpose": {"code": consent.purpose, "words": notice.purpose},
+        "language": said.language,
+        "purpose": {"code": said.purpose, "words": notice.purpose},
         "data_classes": [
             {"code": piece.code, "name": piece.name, "items": [item.words for item in piece.items]}
-            for piece in notice.of(consent.data_classes)
+            for piece in notice.of(said.data_classes)
         ],
-        "controllers": ["docport", str(consent.insurance_provider_id)],
-        "recipients": [str(consent.insurance_provider_id)],
+        "controllers": ["docport", str(said.provider.pk)],
+        "recipients": [str(said.provider.pk)],
         "storage_location": settings.BASE_URL,
         "retention": f"Until the consent ends, then erased within {ERASE_WITHIN.days} days",
         "jurisdiction": "IN",
@@ -110,8 +144,8 @@ def _processing(consent: Consent, notice: Notice) -> dict[str, Any]:
     }
 
 
-def _parties(consent: Consent) -> list[dict[str, Any]]:
-    doctor, provider = consent.doctor, consent.insurance_provider
+def _parties(said: Said) -> list[dict[str, Any]]:
+    doctor, provider = said.doctor, said.provider
     return [
         {
             "id": str(doctor.pk),
@@ -136,29 +170,22 @@ def _parties(consent: Consent) -> list[dict[str, Any]]:
     ]
 
 
-def _artefact(consent: Consent, *, at: datetime) -> dict[str, Any]:
-    ends_at = _ends_at(consent)
-    erase_at = consent.erase_by or (ends_at and ends_at + ERASE_WITHIN)
-    provider = consent.insurance_provider
+def _artefact(said: Said, *, at: datetime) -> dict[str, Any]:
     return {
-        "consentId": str(consent.pk),
+        "consentId": str(said.record_id),
         "createdAt": utc(at),
-        "purpose": {"code": consent.purpose},
-        "doctor": {"id": str(consent.doctor_id)},
-        "requester": {"id": str(provider.pk), "name": provider.name},
-        "dataClasses": [code.upper() for code in consent.data_classes],
+        "purpose": {"code": said.purpose},
+        "doctor": {"id": str(said.doctor.pk)},
+        "requester": {"id": str(said.provider.pk), "name": said.provider.name},
+        "dataClasses": [code.upper() for code in said.data_classes],
         "permission": {
             "accessMode": "STORE",
-            "dateRange": {"from": utc(consent.granted_at), "to": utc(ends_at)},
-            "dataEraseAt": utc(erase_at),
+            "dateRange": {"from": utc(said.granted_at), "to": utc(said.ends_at)},
+            "dataEraseAt": utc(said.erase_by or (said.ends_at and said.ends_at + ERASE_WITHIN)),
             # No limit was agreed on how often the insurer may read.
             "frequency": None,
         },
     }
-
-
-def _ends_at(consent: Consent) -> datetime | None:
-    return min(filter(None, (consent.revoked_at, consent.expires_at)), default=None)
 
 
 def sign(receipt: dict[str, Any]) -> str:

@@ -1,13 +1,18 @@
 from django.urls import path
 
-from consent import views
+from consent.views import giving, insurers, receipts, requests
 
 app_name = "consent"
 urlpatterns = [
-    path("insurers/", views.consent_list, name="list"),
-    path("insurers/<slug:slug>/", views.consent_detail, name="detail"),
-    path("insurers/<slug:slug>/give/", views.consent_give, name="give"),
-    path("insurers/receipts/<uuid:event_id>/", views.consent_receipt, name="receipt"),
-    path("insurers/receipts/<uuid:event_id>.json", views.consent_receipt_json, name="receipt_json"),
-    path(".well-known/jwks.json", views.jwks, name="jwks"),
+    path("insurers/", insurers.consent_list, name="list"),
+    path("insurers/<slug:slug>/", insurers.consent_detail, name="detail"),
+    path("insurers/<slug:slug>/give/", giving.consent_give, name="give"),
+    path("insurers/<slug:slug>/decline/", requests.request_decline, name="decline"),
+    path("insurers/receipts/<uuid:event_id>/", receipts.consent_receipt, name="receipt"),
+    path(
+        "insurers/receipts/<uuid:event_id>.json",
+        receipts.consent_receipt_json,
+        name="receipt_json",
+    ),
+    path(".well-known/jwks.json", receipts.jwks, name="jwks"),
 ]

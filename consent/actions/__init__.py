@@ -1,6 +1,6 @@
 """Every change of a consent: each is one transaction with its event, receipt and ledger lines."""
 
-from consent.actions.ending import decline, withdraw
+from consent.actions.ending import withdraw
 from consent.actions.giving import change, give
 from consent.actions.refusals import (
     AlreadyGiven,
@@ -13,10 +13,14 @@ from consent.actions.refusals import (
     NoticeChanged,
     NotInForce,
     ProviderSuspended,
+    TooManyRequests,
     WrongMode,
 )
+from consent.actions.requests import MOST_A_DAY, MOST_OPEN, ask, decline
 
 __all__ = [
+    "MOST_A_DAY",
+    "MOST_OPEN",
     "AlreadyGiven",
     "AlreadyWithdrawn",
     "DataClassesRefused",
@@ -27,7 +31,9 @@ __all__ = [
     "NothingToChange",
     "NoticeChanged",
     "ProviderSuspended",
+    "TooManyRequests",
     "WrongMode",
+    "ask",
     "change",
     "decline",
     "give",

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from consent import receipts
-from consent.actions.refusals import AlreadyWithdrawn, NotAsked
+from consent.actions.refusals import AlreadyWithdrawn
 from consent.actions.steps import add_step, given_notice, last_event, lock, not_before, publish
 from consent.models import Consent
 from registry.models import User
@@ -37,25 +37,4 @@ def withdraw(*, consent: Consent, by: User, at: datetime) -> Consent:
     notice = given_notice(standing, previous)
     add_step(standing, "withdrawn", notice, by=by, at=at, previous=previous)
     publish("consent.revoked", standing, at=at, erase_by=receipts.utc(standing.erase_by))
-    return standing
-
-
-@transaction.atomic(durable=True)
-def decline(*, consent: Consent, by: User, at: datetime) -> Consent:
-    """Say no to an insurer that asked; it is not told, so it never learns who has an account.
-
-    Args:
-        at: aware instant of the answer.
-
-    Raises:
-        NotAsked: nothing was changed and nothing was recorded.
-    """
-    standing = lock(consent)
-    if standing.consent_status != Consent.Status.REQUESTED:
-        raise NotAsked
-    previous = last_event(standing)
-    at = not_before(at, previous)
-    standing.consent_status = Consent.Status.DECLINED
-    notice = given_notice(standing, previous)
-    add_step(standing, "declined", notice, by=by, at=at, previous=previous)
     return standing

@@ -14,6 +14,7 @@ from consent.actions.refusals import (
     ProviderSuspended,
     WrongMode,
 )
+from consent.actions.requests import accept
 from consent.actions.steps import (
     add_step,
     last_event,
@@ -42,6 +43,8 @@ def give(
 ) -> Consent:
     """Let an insurer see a doctor from now on, for the first time or again.
 
+    What the insurer asks of the doctor is answered by it.
+
     Args:
         data_classes: what to share; the profile must be among it.
         expires_at: aware instant at which it ends by itself; `None` holds until withdrawn.
@@ -66,7 +69,9 @@ def give(
     _set_terms(consent, data_classes, expires_at, notice, at)
     consent.consent_status = Consent.Status.ACTIVE
     consent.granted_at, consent.revoked_at, consent.erase_by = at, None, None
-    add_step(consent, "given", notice, by=by, at=at, previous=previous)
+    request = accept(doctor=doctor, provider=provider, by=by, at=at)
+    answers = {"request_id": str(request.pk)} if request else {}
+    add_step(consent, "given", notice, by=by, at=at, previous=previous, **answers)
     publish("consent.granted", consent, at=at)
     return consent
 

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import ClassVar
 
 from registry.actions import Refused
@@ -71,6 +72,16 @@ class AlreadyWithdrawn(_Refused):
 
 
 class NotAsked(_Refused):
-    """The insurer has no open question that could be declined."""
+    """The insurer has no open request that could be declined."""
 
-    text = "This insurer has not asked, so there is nothing to decline."
+    text = "This insurer asks for nothing any more, so there is nothing to decline."
+
+
+class TooManyRequests(_Refused):
+    """The insurer has asked as many doctors as it may; it can ask the next one at `again_at`."""
+
+    text = "Too many doctors were asked. Wait for their answers."
+
+    def __init__(self, *, again_at: datetime) -> None:
+        super().__init__()
+        self.again_at = again_at

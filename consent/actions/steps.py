@@ -12,6 +12,7 @@ from django.db import models
 from consent import receipts
 from consent.models import Consent, ConsentEvent
 from consent.notices import Notice, notice_for
+from consent.receipts import Said
 from registry import ledger
 from registry.models import Doctor, User
 
@@ -61,27 +62,45 @@ def add_step(
     kind: str,
     notice: Notice,
     *,
-    by: User,
+    by: User | None,
     at: datetime,
     previous: ConsentEvent | None,
+    **metadata: str,
 ) -> None:
     """Save the consent with its next version, the event with its receipt, and the audit line."""
     consent.version += 1
     consent.save()
     event = ConsentEvent(consent=consent, version=consent.version, kind=kind, at=at, by=by)
-    event.receipt = receipts.build(event, consent=consent, notice=notice, previous=previous)
+    add_event(event, said=receipts.said_by(consent), notice=notice, previous=previous, **metadata)
+
+
+def add_event(
+    event: ConsentEvent,
+    *,
+    said: Said,
+    notice: Notice,
+    previous: ConsentEvent | None,
+    **metadata: str,
+) -> None:
+    """Save an event with its signed receipt and the audit line.
+
+    Args:
+        metadata: more for the audit line.
+    """
+    event.receipt = receipts.build(event, said=said, notice=notice, previous=previous)
     event.receipt_sha256 = receipts.sha256(event.receipt)
     event.signature = receipts.sign(event.receipt)
     event.save(force_insert=True)
     ledger.record(
-        f"consent.{kind}",
-        subject=consent,
-        by=by,
-        at=at,
-        doctor_id=str(consent.doctor_id),
-        insurance_provider_id=str(consent.insurance_provider_id),
-        data_classes=consent.data_classes,
+        f"consent.{event.kind}",
+        subject=event.about,
+        by=event.by,
+        at=event.at,
+        doctor_id=str(said.doctor.pk),
+        insurance_provider_id=str(said.provider.pk),
+        data_classes=said.data_classes,
         receipt=str(event.pk),
+        **metadata,
     )
 
 

@@ -1,4 +1,5 @@
 from consent.models.consents import (
+    GIVEN,
     SHOWS,
     Consent,
     ConsentStatus,
@@ -7,12 +8,17 @@ from consent.models.consents import (
     visible_doctors,
 )
 from consent.models.history import ConsentEvent, ConsentEventKind
+from consent.models.requests import ANSWER_WITHIN, QUIET_AFTER, ConsentRequest
 
 __all__ = [
+    "ANSWER_WITHIN",
+    "GIVEN",
+    "QUIET_AFTER",
     "SHOWS",
     "Consent",
     "ConsentEvent",
     "ConsentEventKind",
+    "ConsentRequest",
     "ConsentStatus",
     "DataClass",
     "insurers_for",

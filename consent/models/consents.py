@@ -5,7 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
-from registry.constraints import at_least, one_of, only_when, subset_of
+from registry.constraints import at_least, only_when, subset_of
 from registry.models import Doctor, InsuranceProvider, Timestamped
 
 SHOWS = """
@@ -46,15 +46,24 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
 
 
 class ConsentStatus(models.TextChoices):
+    """How a doctor stands with an insurer; the first two leave no trace in a consent."""
+
     REQUESTED = "REQUESTED", "Asked for"
+    DECLINED = "DECLINED", "Declined"
     ACTIVE = "ACTIVE", "On"
     REVOKED = "REVOKED", "Withdrawn"
-    DECLINED = "DECLINED", "Declined"
     EXPIRED = "EXPIRED", "Ended"
 
 
+GIVEN = (ConsentStatus.ACTIVE, ConsentStatus.REVOKED, ConsentStatus.EXPIRED)
+
+
 class Consent(Timestamped):
-    """What one doctor lets one insurer see, and since when."""
+    """What one doctor lets one insurer see, and since when; there is none before it is given.
+
+    What comes before, an insurer's request and a doctor's no, stands in `ConsentRequest`. So what
+    an insurer reads of its consents tells nothing of a request that was not accepted.
+    """
 
     Status = ConsentStatus
 
@@ -63,13 +72,14 @@ class Consent(Timestamped):
     insurance_provider = models.ForeignKey(
         InsuranceProvider, on_delete=models.PROTECT, related_name="+"
     )
-    consent_status = models.CharField(max_length=9, choices=Status.choices)
+    consent_status = models.CharField(
+        max_length=9, choices=[(status.value, status.label) for status in GIVEN]
+    )
     data_classes = ArrayField(models.CharField(max_length=12, choices=DataClass.choices))
     purpose = models.CharField(max_length=40)
     notice_version = models.CharField(max_length=20)
     language = models.CharField(max_length=2, default="en")
-    message = models.CharField(max_length=500, blank=True)
-    granted_at = models.DateTimeField(null=True, blank=True)
+    granted_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     erase_by = models.DateTimeField(null=True, blank=True)
@@ -84,18 +94,15 @@ class Consent(Timestamped):
             models.UniqueConstraint(
                 fields=["doctor", "insurance_provider"], name="consent_once_per_pair"
             ),
-            one_of("consent_status", ConsentStatus, name="consent_status_known"),
+            models.CheckConstraint(
+                condition=Q(consent_status__in=GIVEN), name="consent_status_known"
+            ),
             subset_of("data_classes", DataClass, name="consent_data_classes_known"),
             models.CheckConstraint(
                 condition=~Q(data_classes__len=0), name="consent_names_data_classes"
             ),
             only_when(
                 "revoked_at", Q(consent_status="REVOKED"), name="consent_revoked_at_its_time"
-            ),
-            models.CheckConstraint(
-                condition=Q(consent_status__in=["REQUESTED", "DECLINED"])
-                | Q(granted_at__isnull=False),
-                name="consent_granted_at_its_time",
             ),
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("granted_at")), name="consent_expires_after_grant"
@@ -120,7 +127,6 @@ class Consent(Timestamped):
         """Tell whether it is in force at the aware instant `at`; twin of `active_at`."""
         return (
             self.consent_status == self.Status.ACTIVE
-            and self.granted_at is not None
             and self.granted_at <= at
             and (self.expires_at is None or at < self.expires_at)
         )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from consent.models import Consent, DataClass
+from consent.models import ANSWER_WITHIN, QUIET_AFTER, Consent, ConsentRequest, DataClass
 from registry.tests.factories import NOW, make_doctor, make_provider
 
 
@@ -32,3 +32,19 @@ def make_withdrawn_consent(**given: Any) -> Consent:
         "erase_by": withdrawn_at + timedelta(days=30),
     }
     return make_consent(**(values | given))
+
+
+def make_request(**given: Any) -> ConsentRequest:
+    """Add an insurer's open request of `NOW`; `doctor=` chooses whom it asks."""
+    doctor = given.pop("doctor", None)
+    if "insurance_provider" not in given:
+        given["insurance_provider"] = make_provider()
+    if "registration_number" not in given:
+        given["registration_number"] = (doctor or make_doctor()).registration_number
+    asked_at = given.setdefault("asked_at", NOW)
+    values: dict[str, Any] = {
+        "data_classes": ["profile", "availability"],
+        "answer_by": asked_at + ANSWER_WITHIN,
+        "ask_again_from": asked_at + ANSWER_WITHIN + QUIET_AFTER,
+    }
+    return ConsentRequest.objects.create(**(values | given))

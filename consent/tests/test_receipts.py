@@ -69,9 +69,9 @@ def test_a_receipt_says_all_that_the_standard_asks() -> None:
     event = make_given_event()
 
     receipt = event.receipt
-    provider = event.consent.insurance_provider
+    provider = event.about.insurance_provider
     assert receipt["record"]["schema_version"] == "ISO/IEC TS 27560:2023"
-    assert receipt["record"]["principal_id"] == str(event.consent.doctor_id)
+    assert receipt["record"]["principal_id"] == str(event.about.doctor_id)
     processing = receipt["processing"]
     assert [piece["code"] for piece in processing["data_classes"]] == ["profile", "availability"]
     assert "Your name" in processing["data_classes"][0]["items"]
@@ -117,7 +117,7 @@ def test_a_language_without_wording_is_shown_in_english_and_says_so() -> None:
     event = make_given_event(language="hi")
 
     assert event.receipt["processing"]["notice"]["language"] == "en"
-    assert event.consent.language == "en"
+    assert event.receipt["processing"]["language"] == "en"
 
 
 def test_a_receipt_altered_in_any_place_is_refused() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent import actions
-from consent.models import SHOWS, Consent, ConsentEvent, visible_doctors
+from consent.models import GIVEN, SHOWS, Consent, ConsentEvent, visible_doctors
 from consent.tests.factories import make_consent
 from registry.models import Doctor
 from registry.tests.factories import NOW, make_doctor, make_provider, make_user
@@ -33,7 +33,7 @@ def shown_by_sql(at: datetime) -> set[UUID]:
 @pytest.mark.django_db(transaction=False)
 @settings(max_examples=60, deadline=None)
 @given(
-    status=st.sampled_from(Consent.Status.values),
+    status=st.sampled_from(GIVEN),
     granted_at=INSTANTS,
     lasts=st.none() | st.sampled_from([timedelta(microseconds=1), DAY, 2 * DAY]),
     at=INSTANTS,
@@ -58,7 +58,7 @@ def test_queryset_and_row_agree_on_what_is_in_force(
 @pytest.mark.parametrize("doctor_status", Doctor.Status.values)
 @pytest.mark.parametrize("provider_status", ["SANDBOX", "LIVE", "SUSPENDED"])
 @pytest.mark.parametrize("is_sandbox", [True, False])
-@pytest.mark.parametrize("consent_status", [*Consent.Status.values, None])
+@pytest.mark.parametrize("consent_status", [*GIVEN, None])
 def test_only_active_doctors_with_consent_exist_and_synthetic_ones_only_in_the_sandbox(
     *, doctor_status: str, provider_status: str, is_sandbox: bool, consent_status: str | None
 ) -> None:
@@ -106,7 +106,8 @@ def test_a_consent_stops_at_its_end_with_no_job() -> None:
         ({"data_classes": []}, "consent_names_data_classes"),
         ({"revoked_at": NOW}, "consent_revoked_at_its_time"),
         ({"consent_status": "REVOKED"}, "consent_revoked_at_its_time"),
-        ({"granted_at": None}, "consent_granted_at_its_time"),
+        ({"consent_status": "REQUESTED"}, "consent_status_known"),
+        ({"consent_status": "DECLINED"}, "consent_status_known"),
         ({"expires_at": NOW - DAY}, "consent_expires_after_grant"),
         (
             {"consent_status": "REVOKED", "revoked_at": NOW, "erase_by": NOW - DAY},

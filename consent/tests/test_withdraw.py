@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,10 +11,6 @@ from registry.tests.factories import NOW, make_doctor, make_provider, make_user
 
 pytestmark = pytest.mark.django_db
 MONTH = timedelta(days=30)
-
-
-def make_asked() -> Consent:
-    return make_consent(consent_status="REQUESTED", granted_at=None)
 
 
 def test_withdrawing_hides_the_doctor_at_once_and_tells_the_insurer_to_erase() -> None:
@@ -54,9 +49,8 @@ def test_a_consent_that_ended_by_itself_can_still_be_withdrawn() -> None:
     assert held["until"] == "2026-11-23T03:30:00Z"
 
 
-@pytest.mark.parametrize("make", [make_withdrawn_consent, make_asked])
-def test_there_is_nothing_to_withdraw_twice(make: Callable[[], Consent]) -> None:
-    consent = make()
+def test_there_is_nothing_to_withdraw_twice() -> None:
+    consent = make_withdrawn_consent()
 
     with pytest.raises(actions.AlreadyWithdrawn):
         actions.withdraw(consent=consent, by=make_user(doctor=consent.doctor), at=NOW)
@@ -86,27 +80,3 @@ def test_a_withdrawal_names_the_notice_that_was_read_when_giving() -> None:
 
     given, withdrawn = ConsentEvent.objects.all()
     assert withdrawn.receipt["processing"]["notice"] == given.receipt["processing"]["notice"]
-
-
-def test_declining_is_recorded_and_told_to_nobody() -> None:
-    asked = make_asked()
-    user = make_user(doctor=asked.doctor)
-
-    actions.decline(consent=asked, by=user, at=NOW)
-
-    asked.refresh_from_db()
-    assert asked.consent_status == "DECLINED"
-    assert ConsentEvent.objects.get().kind == "declined"
-    assert AuditLog.objects.get().action == "consent.declined"
-    assert not OutboxEvent.objects.exists()
-
-
-def test_only_a_question_can_be_declined() -> None:
-    standing = make_consent()
-
-    with pytest.raises(actions.NotAsked):
-        actions.decline(consent=standing, by=make_user(doctor=standing.doctor), at=NOW)
-
-    standing.refresh_from_db()
-    assert standing.consent_status == "ACTIVE"
-    assert not ConsentEvent.objects.exists()

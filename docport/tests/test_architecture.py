@@ -102,8 +102,13 @@ HELD_BY_THE_DATABASE = {
         "consent_once_per_pair", "consent_status_known", "consent_revoked_at_its_time",
         "consent_expires_after_grant", "consent_data_classes_known",
     },
+    "consent_requests": {
+        "consent_request_one_at_a_time", "consent_request_number_is_canonical",
+        "consent_request_answered_at", "consent_request_asks_who",
+    },
     "consent_events": {
         "consent_events_append_only", "consent_events_no_truncate", "consent_event_is_signed",
+        "consent_event_declines_a_request",
     },
     "doctor_availability": {
         "availability_windows_apart", "availability_slot_5_to_240_minutes",

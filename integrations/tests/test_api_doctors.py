@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.exceptions import NotFound
 
 from consent.models import Consent, DataClass
-from consent.tests.factories import make_consent, make_withdrawn_consent
+from consent.tests.factories import make_consent, make_request, make_withdrawn_consent
 from integrations.api.permissions import Seen, doctor_seen, doctors_sharing
 from integrations.tests.doctors import share
 from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
@@ -79,6 +79,8 @@ def test_what_was_not_granted_has_no_key(classes: list[str], keys: set[str]) -> 
 def test_a_doctor_who_may_not_be_seen_is_one_that_does_not_exist(path: str) -> None:
     caller = make_caller()
     other = make_caller()
+    asked = make_doctor()
+    make_request(doctor=asked, insurance_provider=caller.provider)
     unseen = {
         "unknown": UNKNOWN_ID,
         "no uuid": "robert'); drop table doctors",
@@ -86,7 +88,7 @@ def test_a_doctor_who_may_not_be_seen_is_one_that_does_not_exist(path: str) -> N
         "never consented": make_doctor().pk,
         "another insurer's": share(other).pk,
         "withdrawn": make_withdrawn_consent(insurance_provider=caller.provider).doctor_id,
-        "asked only": share(caller, consent_status="REQUESTED", granted_at=None).pk,
+        "asked only": asked.pk,
         "ended": share(caller, expires_at=NOW).pk,
         "not yet": share(caller, granted_at=NOW + timedelta(minutes=1)).pk,
         "suspended": share(caller, make_doctor(status=Doctor.Status.SUSPENDED)).pk,
@@ -134,7 +136,7 @@ def test_the_look_at_one_doctor_is_the_one_at_all(
     provider = make_provider(integration_status=provider_status)
     consents: list[dict[str, Any]] = [
         {},
-        {"consent_status": "REQUESTED", "granted_at": None},
+        {"consent_status": "EXPIRED", "expires_at": NOW},
         {"consent_status": "REVOKED", "revoked_at": NOW},
         {"granted_at": NOW + timedelta(seconds=1)},
         {"granted_at": NOW},

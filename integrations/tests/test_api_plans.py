@@ -58,11 +58,11 @@ FILL = """
         LATERAL (SELECT '2026-11-23'::date + n AS date FROM generate_series(1, 10) AS n) AS days;
 
     INSERT INTO doctor_insurance_consent (id, doctor_id, insurance_provider_id, consent_status,
-        data_classes, purpose, notice_version, language, message, granted_at, version,
+        data_classes, purpose, notice_version, language, granted_at, version,
         created_at, updated_at)
     SELECT gen_random_uuid(), doctor.id, provider.id, 'ACTIVE',
         ARRAY['profile', 'credentials', 'availability', 'appointments'], 'opd_network', '2026-11',
-        'en', '', %(at)s, 1, %(at)s, %(at)s
+        'en', %(at)s, 1, %(at)s, %(at)s
     FROM insurance_providers AS provider, doctors AS doctor
     WHERE provider.id = %(other)s OR substr(doctor.phone, 5)::int %% 20 = 0;
 

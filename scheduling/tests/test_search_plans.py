@@ -41,11 +41,11 @@ FILL = """
     FROM doctors;
 
     INSERT INTO doctor_insurance_consent (id, doctor_id, insurance_provider_id, consent_status,
-        data_classes, purpose, notice_version, language, message, granted_at, version,
+        data_classes, purpose, notice_version, language, granted_at, version,
         created_at, updated_at)
     SELECT gen_random_uuid(), doctor.id, provider.id, 'ACTIVE',
         ARRAY['profile', 'credentials', 'availability', 'appointments'], 'opd_network', '2026-11',
-        'en', '', %(at)s, 1, %(at)s, %(at)s
+        'en', %(at)s, 1, %(at)s, %(at)s
     FROM insurance_providers AS provider, doctors AS doctor
     WHERE provider.slug = 'large' OR doctor.version %% 20 = 0;
 

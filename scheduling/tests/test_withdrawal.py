@@ -6,7 +6,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from consent.models import Consent, ConsentEvent
-from consent.tests.factories import make_consent, make_withdrawn_consent
+from consent.tests.factories import make_consent, make_request, make_withdrawn_consent
 from registry.models import InsuranceProvider, OutboxEvent, User
 from registry.tests.factories import make_location, make_provider, make_user
 from scheduling.models import Appointment
@@ -206,7 +206,7 @@ def test_the_page_of_a_withdrawn_consent_leads_to_its_history(client: Client) ->
 
 
 def test_what_was_never_given_is_not_found(doctors_client: Client, standing: Consent) -> None:
-    asked = make_consent(doctor=standing.doctor, consent_status="REQUESTED", granted_at=None)
+    asked = make_request(doctor=standing.doctor)
 
     assert doctors_client.get(address(asked.insurance_provider)).status_code == 404
     assert doctors_client.post(address(make_provider())).status_code == 404
