@@ -6,6 +6,18 @@ from typing import Any
 from PIL import Image
 from pypdf import PdfWriter
 
+from registry import actions
+from registry.models import Doctor, DoctorCredential
+from registry.tests.factories import NOW, make_user
+
+# What a doctor writes beside a certificate.
+DETAILS: dict[str, Any] = {
+    "kind": "DEGREE",
+    "degree": "MBBS",
+    "institution": "Bangalore Medical College",
+    "year": 2008,
+}
+
 
 def pdf(*, pages: int = 1, password: str = "", title: str = "") -> bytes:
     """Make a PDF with blank pages."""
@@ -26,3 +38,10 @@ def picture(name: str, *, width: int = 400, height: int = 300, **options: Any) -
     out = BytesIO()
     Image.new("L", (width, height), 128).save(out, name, **options)
     return out.getvalue()
+
+
+def add_paper(doctor: Doctor, content: bytes | None = None, **given: Any) -> DoctorCredential:
+    """Upload a certificate as the doctor does; `by=` is who else."""
+    by = given.pop("by", None) or make_user(doctor=doctor)
+    values = DETAILS | {"content": content or pdf(), "file_name": "mbbs.pdf"} | given
+    return actions.add_credential(doctor=doctor, by=by, at=NOW, **values)

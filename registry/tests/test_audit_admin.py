@@ -7,8 +7,15 @@ from django.test import Client
 from django.urls import reverse
 
 from registry import ledger
-from registry.models import AuditLog
-from registry.tests.factories import NOW, make_admin, make_doctor
+from registry.models import AuditLog, User
+from registry.tests.factories import (
+    NOW,
+    make_admin,
+    make_credential,
+    make_doctor,
+    make_provider,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,3 +79,37 @@ def test_an_id_that_is_none_chooses_nothing(client: Client, lines: list[AuditLog
     answer = client.post(LOG, {"action": "download", "_selected_action": "x"}, follow=True)
 
     assert "Choose rows from the list." in answer.content.decode()
+
+
+@pytest.mark.parametrize("by", ["person", "insurer", "action", "entity", "doctor", "request"])
+def test_the_audit_log_is_searched_by_what_an_auditor_knows(
+    client: Client, admin: User, by: str
+) -> None:
+    doctor = make_doctor()
+    person, insurer = make_user(doctor=doctor), make_provider(name="Acme Health")
+    ledger.record("doctor.updated", subject=make_doctor(), by=make_admin(), at=NOW)
+    credential = make_credential(doctor)
+    actor = insurer if by == "insurer" else person
+    wanted = ledger.record(
+        "credential.added", subject=credential, by=actor, at=NOW, doctor_id=str(doctor.pk)
+    )
+    terms = {
+        "person": person.email,
+        "insurer": "Acme",
+        "action": "credential.added",
+        "entity": str(credential.pk),
+        "doctor": str(doctor.pk),
+        "request": "0f" * 16,
+    }
+    if by == "request":
+        wanted = AuditLog.objects.create(
+            entity_type="doctor",
+            entity_id=doctor.pk,
+            action="doctor.activated",
+            timestamp=NOW,
+            request_id=terms[by],
+        )
+
+    page = client.get(LOG, {"q": terms[by]})
+
+    assert list(page.context["cl"].queryset) == [wanted]

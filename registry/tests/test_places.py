@@ -5,8 +5,9 @@ from django.test import Client
 from django.urls import reverse
 
 from registry import actions
-from registry.models import AuditLog, Doctor, DoctorLocation, DoctorRevision
+from registry.models import AuditLog, DoctorLocation, DoctorRevision
 from registry.tests.factories import NOW, make_doctor, make_draft_doctor, make_location, make_user
+from registry.tests.pages import signed_in
 from registry.tests.traces import nothing_happened, recorded, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,12 +21,6 @@ PLACE = {
     "phone": "080 2663 1234",
     "timezone": "Asia/Kolkata",
 }
-
-
-def signed_in(client: Client) -> Doctor:
-    doctor = make_draft_doctor()
-    client.force_login(make_user(doctor=doctor))
-    return doctor
 
 
 def test_a_new_place_moves_the_doctors_version() -> None:
@@ -80,7 +75,8 @@ def test_a_place_cannot_be_given_to_another_doctor() -> None:
 
 
 def test_the_page_adds_a_place(client: Client) -> None:
-    doctor = signed_in(client)
+    doctor = make_draft_doctor()
+    signed_in(client, doctor)
 
     page = client.post(reverse("registry:place_add"), PLACE, follow=True).content.decode()
 
@@ -89,7 +85,9 @@ def test_the_page_adds_a_place(client: Client) -> None:
 
 
 def test_the_page_changes_and_closes_a_place(client: Client) -> None:
-    place = make_location(signed_in(client))
+    doctor = make_draft_doctor()
+    signed_in(client, doctor)
+    place = make_location(doctor)
     path = reverse("registry:place_edit", args=[place.pk])
     assert place.name in client.get(path).content.decode()
 
@@ -114,7 +112,8 @@ def test_the_page_changes_and_closes_a_place(client: Client) -> None:
 def test_a_place_with_errors_keeps_what_was_typed(
     client: Client, wrong: dict[str, Any], error: str
 ) -> None:
-    doctor = signed_in(client)
+    doctor = make_draft_doctor()
+    signed_in(client, doctor)
 
     response = client.post(reverse("registry:place_add"), PLACE | wrong)
 

@@ -14,6 +14,7 @@ from registry.tests.factories import (
     make_location,
     make_user,
 )
+from registry.tests.pages import signed_in
 from registry.tests.traces import nothing_happened, recorded, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,7 +93,7 @@ def test_only_a_draft_is_sent(status: str) -> None:
 
 def test_the_page_sends_what_is_confirmed(client: Client) -> None:
     doctor = complete_draft()
-    client.force_login(make_user(doctor=doctor))
+    signed_in(client, doctor)
     assert "Check your answers" in client.get(PAGE).content.decode()
 
     page = client.post(PAGE, {"attest": "on"}, follow=True).content.decode()
@@ -103,7 +104,7 @@ def test_the_page_sends_what_is_confirmed(client: Client) -> None:
 
 def test_the_page_wants_it_confirmed(client: Client) -> None:
     doctor = complete_draft()
-    client.force_login(make_user(doctor=doctor))
+    signed_in(client, doctor)
 
     response = client.post(PAGE, {})
 
@@ -114,7 +115,7 @@ def test_the_page_wants_it_confirmed(client: Client) -> None:
 
 def test_the_page_says_what_is_missing_before_and_after(client: Client) -> None:
     doctor = make_draft_doctor()
-    client.force_login(make_user(doctor=doctor))
+    signed_in(client, doctor)
 
     before = client.get(PAGE).content.decode()
     response = client.post(PAGE, {"attest": "on"})
@@ -127,7 +128,7 @@ def test_the_page_says_what_is_missing_before_and_after(client: Client) -> None:
 
 def test_sending_twice_says_that_it_was_sent(client: Client) -> None:
     doctor = complete_draft()
-    client.force_login(make_user(doctor=doctor))
+    signed_in(client, doctor)
     client.post(PAGE, {"attest": "on"})
 
     page = client.post(PAGE, {"attest": "on"}, follow=True).content.decode()
