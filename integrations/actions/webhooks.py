@@ -179,7 +179,7 @@ def _without_consent(deliveries: Iterable[WebhookDelivery], at: datetime) -> set
 
 
 def _job(delivery: WebhookDelivery, at: datetime) -> Job:
-    envelope = representations.event(delivery.feed_entry)
+    envelope = representations.event(representations.Entry.of(delivery.feed_entry))
     return Job(
         delivery=delivery.pk,
         attempt=delivery.attempts + 1,

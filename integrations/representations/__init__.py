@@ -1,7 +1,7 @@
 """Rows as insurers see them, JSON-ready: the API, the push and the previews show the same."""
 
 from integrations.representations.doctors import credentials_as_seen, doctors_as_seen
-from integrations.representations.events import API_PATH, event, href
+from integrations.representations.events import API_PATH, Entry, event, feed, href
 from integrations.representations.hours import availability_as_seen
 from integrations.representations.times import found, slot
 from integrations.representations.values import Json, instant
@@ -9,12 +9,14 @@ from integrations.representations.visits import appointment, hold
 
 __all__ = [
     "API_PATH",
+    "Entry",
     "Json",
     "appointment",
     "availability_as_seen",
     "credentials_as_seen",
     "doctors_as_seen",
     "event",
+    "feed",
     "found",
     "hold",
     "href",

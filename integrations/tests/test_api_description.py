@@ -206,7 +206,7 @@ def test_an_event_is_sent_as_its_webhook_is_described(kind: str) -> None:
     event = make_event(**given)
     entry = make_feed_entry(event=event, insurance_provider=make_provider())
     schema = description()["webhooks"][kind]["post"]["requestBody"]["content"]
-    shown = representations.event(entry)
+    shown = representations.event(representations.Entry.of(entry))
 
     assert not faults(shown, schema["application/json"]["schema"])
     assert set(EVENT_DATA[kind]) <= set(shown["data"])

@@ -126,5 +126,5 @@ def test_the_feed_takes_as_many_queries_for_many_as_for_few(
 
     for number in range(8):
         make_feed_entry(insurance_provider=caller.provider)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             assert len(caller.get("/events").json()["items"]) == number + 1

@@ -7,7 +7,7 @@ from registry.models.doctors import (
 )
 from registry.models.people import User
 from registry.models.providers import InsuranceProvider
-from registry.models.records import AuditLog, AuditSeal, OutboxEvent
+from registry.models.records import AuditLog, AuditSeal, OutboxEvent, public_event_id
 
 __all__ = [
     "AuditLog",
@@ -20,4 +20,5 @@ __all__ = [
     "OutboxEvent",
     "Timestamped",
     "User",
+    "public_event_id",
 ]

@@ -72,6 +72,11 @@ class AuditSeal(models.Model):
         return f"{self.position} {self.hash[:12]}"
 
 
+def public_event_id(event_id: uuid.UUID) -> str:
+    """Give the id of an event that insurers see; the same on every delivery."""
+    return f"evt_{event_id.hex}"
+
+
 class OutboxEventQuerySet(models.QuerySet["OutboxEvent"]):
     """Which events."""
 
@@ -117,4 +122,4 @@ class OutboxEvent(models.Model):
     @property
     def public_id(self) -> str:
         """Give the id that insurers see; the same on every delivery."""
-        return f"evt_{uuid.UUID(str(self.event_id)).hex}"
+        return public_event_id(uuid.UUID(str(self.event_id)))

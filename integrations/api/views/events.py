@@ -10,7 +10,8 @@ from integrations.api.problems import Problem, wrong_parameter
 from integrations.api.serializers import EventQuery, query_of
 from integrations.api.shapes import EventsOut
 from integrations.api.views.base import InsurerView
-from integrations.models import FeedEntry, FeedHead, Scope
+from integrations.models import Scope
+from integrations.representations import Entry
 
 FEED_DAYS = 30
 
@@ -30,31 +31,21 @@ class Events(InsurerView):
     def get(self, request: Request) -> Response:
         query = query_of(EventQuery, request.query_params)
         after = query["after"]
-        head = self._head()
+        head, entries = representations.feed(self.provider, after=after, limit=query["limit"])
         if after > head:
             detail = f"Your feed has come to {head}."
             raise wrong_parameter("after", "beyond_head", detail, head=head)
-        entries = list(
-            FeedEntry.objects.filter(insurance_provider=self.provider, feed_seq__gt=after)
-            .select_related("event")
-            .order_by("feed_seq")[: query["limit"]]
-        )
         if self._has_forgotten(after, head, entries):
             raise Problem("feed_expired", extra={"head": head})
-        last = entries[-1].feed_seq if entries else after
         return Response(
             {
                 "items": [representations.event(entry) for entry in entries],
-                "next_after": last,
-                "head": max(head, last),
+                "next_after": entries[-1].feed_seq if entries else after,
+                "head": head,
             }
         )
 
-    def _head(self) -> int:
-        heads = FeedHead.objects.filter(insurance_provider=self.provider)
-        return heads.values_list("head", flat=True).first() or 0
-
-    def _has_forgotten(self, after: int, head: int, entries: list[FeedEntry]) -> bool:
+    def _has_forgotten(self, after: int, head: int, entries: list[Entry]) -> bool:
         """Tell whether what follows `after` is older than the feed keeps, or is gone already."""
         if not entries:
             return after < head
