@@ -1,17 +1,15 @@
-import html
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from consent.models import Consent, ConsentEvent, ConsentRequest
-from consent.notices import notice_for
 from consent.tests.factories import make_request, make_withdrawn_consent
+from consent.tests.pages import answers, text
 from consent.views import giving, insurers, requests
 from registry.models import Doctor, InsuranceProvider, User
-from registry.tests.factories import NOW, make_admin, make_doctor, make_provider, make_user
+from registry.tests.factories import NOW, make_admin, make_provider, make_user
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -24,17 +22,6 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
-
-
-@pytest.fixture
 def asked(doctor: Doctor) -> ConsentRequest:
     return make_request(
         doctor=doctor,
@@ -42,10 +29,6 @@ def asked(doctor: Doctor) -> ConsentRequest:
         asked_at=NOW - DAY,
         message="Our members <b>near you</b> look for a doctor.",
     )
-
-
-def text(answer: Any) -> str:
-    return " ".join(html.unescape(answer.content.decode()).split())
 
 
 def url(name: str, provider: InsuranceProvider) -> str:
@@ -87,10 +70,7 @@ def test_nothing_is_asked_of_anybody_else(client: Client, asked: ConsentRequest)
 
 def test_saying_yes_goes_the_way_of_every_consent(page: Client, asked: ConsentRequest) -> None:
     provider = asked.insurance_provider
-    notice = notice_for(
-        insurer=provider.name, information_use=provider.information_use, language="en"
-    )
-    chosen = {"data_classes": ["profile"], "period": "open", "notice": notice.sha256}
+    chosen = answers(provider, data_classes=["profile"])
 
     opened = page.get(url("give", provider))
     given = page.post(url("give", provider), chosen | {"confirm": "yes"})
