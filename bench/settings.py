@@ -1,5 +1,5 @@
 """DocPort's own settings, with the floor beside its pages."""
 
-from docport.settings import *  # noqa: F403
+from docport.settings import *  # noqa: F403  All of them, whichever they are.
 
 ROOT_URLCONF = "bench.urls"
