@@ -27,7 +27,8 @@ from bench.table import Row, table
 
 FEWER_DOCTORS = 10_000
 OPERATIONS = (
-    "rebuild", "slots", "search", "search-of-few", "search-beside", "booking", "sql", "delivery",
+    "rebuild", "slots", "search", "search-of-few", "search-beside", "doctors", "unchanged",
+    "events", "booking", "sql", "delivery",
 )  # fmt: skip
 ZONE = ZoneInfo("Asia/Kolkata")
 
@@ -87,6 +88,9 @@ class Runner:
             "search": bench.search,
             "search-of-few": bench.search_of_few,
             "search-beside": lambda: self._search_beside_fewer(bench),
+            "doctors": bench.doctors,
+            "unchanged": bench.unchanged,
+            "events": bench.events,
             "booking": bench.booking,
             "sql": bench.booking_in_sql,
             "delivery": _delivery,

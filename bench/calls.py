@@ -34,7 +34,14 @@ class Caller:
             request.path,
             request.body,
             "application/json",
-            headers={"Idempotency-Key": request.key} if request.key else None,
+            headers={
+                name: value
+                for name, value in {
+                    "Idempotency-Key": request.key,
+                    "If-None-Match": request.etag,
+                }.items()
+                if value
+            },
         )
         statuses: list[str] = []
 
@@ -54,8 +61,8 @@ class Caller:
 def read(file: str, *, count: int) -> Iterable[Request]:
     """Read the first lines of a file that wrk replays."""
     lines = Path(file).read_text(encoding="utf-8").splitlines()[:count]
-    for method, path, key, body in (line.split("\t") for line in lines):
-        yield Request(path, method, key, body)
+    for method, path, key, etag, body in (line.split("\t") for line in lines):
+        yield Request(path, method, key, etag, body)
 
 
 class Waiting:

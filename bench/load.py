@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from bench.population import CITIES, SPECIALIZATIONS
@@ -28,10 +28,11 @@ class Request:
     path: str
     method: str = "GET"
     key: str = ""
+    etag: str = ""
     body: str = ""
 
     def __str__(self) -> str:
-        return "\t".join([self.method, self.path, self.key, self.body])
+        return "\t".join([self.method, self.path, self.key, self.etag, self.body])
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,31 @@ def free_times(doctors: Iterable[UUID], first: date) -> list[Request]:
     return [Request(f"/api/v1/doctors/{doctor}/slots?{period}") for doctor in doctors]
 
 
+def pages(site: Site, *, key: str, most: int) -> list[Request]:
+    """Ask for the first pages of 50 doctors, each with the cursor of the one before."""
+    found, path = list[Request](), "/api/v1/doctors?limit=50"
+    while len(found) < most:
+        found.append(Request(path))
+        cursor = json.loads(site.get(path, key).content)["next"]
+        if cursor is None:
+            break
+        path = f"/api/v1/doctors?limit=50&cursor={quote(cursor)}"
+    return found
+
+
+def unchanged(site: Site, doctors: Iterable[UUID], *, key: str) -> list[Request]:
+    """Ask for doctors that one has already."""
+    paths = [f"/api/v1/doctors/{doctor}" for doctor in doctors]
+    return [Request(path, etag=site.get(path, key).etag) for path in paths]
+
+
+def events(head: int) -> list[Request]:
+    """Ask for a feed in pages of 100."""
+    return [
+        Request(f"/api/v1/events?limit=100&after={after}") for after in range(0, head - 100, 100)
+    ]
+
+
 def searches(first: date) -> list[Request]:
     """Ask for each specialization in each city, 7 days, 20 results, in no order."""
     period = {"from": first, "to": first + timedelta(days=6), "limit": 20}
@@ -117,8 +143,8 @@ def bookings(slots: Iterable[tuple[UUID, UUID, datetime]]) -> list[Request]:
         Request(
             "/api/v1/appointments",
             "POST",
-            f"bench-{doctor}-{start:%Y%m%d%H%M}",
-            json.dumps(
+            key=f"bench-{doctor}-{start:%Y%m%d%H%M}",
+            body=json.dumps(
                 {
                     "doctor_id": str(doctor),
                     "location_id": str(place),

@@ -24,9 +24,13 @@ SEARCH_SHARE = 0.55
 SEARCH_KEEPS = 0.80
 BOOKING_SHARE = 0.40
 BOOKING_SQL_TIMES = 2.0
+DOCTORS_SHARE = 0.40
+UNCHANGED_SHARE = 0.90
+EVENTS_SHARE = 0.40
 REBUILT_PER_SECOND = 500
 MOST_MEGABYTES = 180
 
+PAGES = 200
 BOOKINGS_A_ROUND = 6_000
 BOOKINGS_ONE_BY_ONE = 150
 PROFILED = 100
@@ -90,6 +94,28 @@ class Bench:
             reached=measured.share >= SEARCH_KEEPS,
         )
 
+    def doctors(self) -> Row:
+        """Measure pages of 50 doctors, one after the other."""
+        key = self.site.keys["sees-all"]
+        file = self._file("doctors", load.pages(self.site, key=key, most=PAGES))
+        measured = self._compare(self._floor(file), self._reading(file))
+        return _row("GET /doctors, page of 50", measured, at_least=DOCTORS_SHARE)
+
+    def unchanged(self) -> Row:
+        """Measure one doctor for a caller who has that version already."""
+        key = self.site.keys["sees-all"]
+        file = self._file("unchanged", load.unchanged(self.site, self._doctors[:200], key=key))
+        measured = self._compare(
+            self._floor(None, size=0), lambda _number: self._send(file, expected=304)
+        )
+        return _row("GET /doctors/{id}, 304", measured, at_least=UNCHANGED_SHARE)
+
+    def events(self) -> Row:
+        """Measure pages of 100 events."""
+        file = self._file("events", load.events(population.EVENTS))
+        measured = self._compare(self._floor(file), self._reading(file))
+        return _row("GET /events, page of 100", measured, at_least=EVENTS_SHARE)
+
     def booking(self) -> Row:
         """Measure bookings of distinct slots; no worker takes their events meanwhile."""
 
@@ -142,8 +168,8 @@ class Bench:
         """Give the floor with as many bytes as answers have that are read from a file."""
         if beside is not None:
             paths = [line.split("\t")[1] for line in beside.read_text().splitlines()[:20]]
-            answers = [self.site.get(path, self.site.keys[insurer])[1] for path in paths]
-            size = round(statistics.mean(len(answer) for answer in answers))
+            answers = [self.site.get(path, self.site.keys[insurer]) for path in paths]
+            size = round(statistics.mean(len(answer.content) for answer in answers))
         file = self._file(f"floor-{size}", load.floor(self._doctors, size))
         return lambda: self._send(file, insurer=insurer)
 

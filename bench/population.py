@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 DAYS = 60
 HEAVY_DOCTORS = 1_000
+EVENTS = 20_000
 BYTES_PER_DOCTOR = 100_000
 HERE = Path(__file__).parent
 # Its rows are many, so that its indexes are made when all of them are there.
@@ -108,6 +109,7 @@ def _values(doctors: int, today: date) -> dict[str, Any]:
     return {
         "doctors": doctors,
         "heavy": HEAVY_DOCTORS,
+        "events": EVENTS,
         "today": today,
         "specializations": SPECIALIZATIONS,
         "cities": list(names),

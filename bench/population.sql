@@ -78,3 +78,34 @@ INSERT INTO doctor_insurance_consent (id, doctor_id, insurance_provider_id, cons
 SELECT gen_random_uuid(), d.id, p.id, 'ACTIVE', '{profile,credentials,availability,appointments}',
     'opd_network', '2026-11', 'en', '', now() - interval '1 day', 1, now(), now()
 FROM bench.doctors AS d JOIN insurance_providers AS p ON p.slug = 'sees-all' OR number %% 20 = 1;
+
+-- An admin, and the degree and the registration of each doctor that they have verified
+WITH admin AS (
+    INSERT INTO users (id, email, password, role, language, theme, is_active, is_superuser, created_at, updated_at)
+    VALUES (gen_random_uuid(), 'admin@bench.example', '!', 'ADMIN', 'en', 'auto', true, false, now(), now())
+    RETURNING id
+)
+INSERT INTO doctor_credentials (id, doctor_id, kind, degree, institution, year, certificate, certificate_url,
+    file_name, content_type, size_bytes, sha256, status, verified, verified_by_id, verified_at, reason,
+    created_at, updated_at)
+SELECT gen_random_uuid(), d.id, kind, degree, 'Bangalore Medical College', year, '',
+    'https://papers.example/' || number, '', '', 0, '', 'VERIFIED', true, admin.id, now(), '', now(), now()
+FROM bench.doctors AS d, admin, (VALUES ('DEGREE', 'MBBS', 2008), ('REGISTRATION', 'Registration', 2009))
+    AS papers (kind, degree, year);
+
+-- Events: the feed of the insurer who sees every doctor
+WITH event AS (
+    INSERT INTO outbox_events (event_id, type, subject, subject_version, doctor_id, payload, occurred_at,
+        created_at, sequenced_at)
+    SELECT gen_random_uuid(), 'doctor.updated', 'doctor/' || d.id, n, d.id, '{}', now(), now(), now()
+    FROM generate_series(1, %(events)s) AS n JOIN bench.doctors AS d ON d.number = n %% %(doctors)s + 1
+    RETURNING id, doctor_id
+), entry AS (
+    INSERT INTO feed_entries (insurance_provider_id, feed_seq, event_id, consent_id, created_at)
+    SELECT p.id, row_number() OVER (ORDER BY event.id), event.id, c.id, now()
+    FROM event
+    JOIN insurance_providers AS p ON p.slug = 'sees-all'
+    JOIN doctor_insurance_consent AS c ON c.doctor_id = event.doctor_id AND c.insurance_provider_id = p.id
+)
+INSERT INTO feed_heads (insurance_provider_id, head)
+SELECT id, %(events)s FROM insurance_providers WHERE slug = 'sees-all';

@@ -1,6 +1,7 @@
 -- Lets wrk replay a file of requests and count what was answered.
 -- Arguments: the file, the insurer's key, and `cycle` or `once`.
--- A line of the file: METHOD <tab> PATH <tab> IDEMPOTENCY KEY <tab> BODY; the last two may be empty.
+-- A line of the file: METHOD <tab> PATH <tab> IDEMPOTENCY KEY <tab> ETAG <tab> BODY; the last three
+-- may be empty.
 
 local threads = {}
 
@@ -13,9 +14,12 @@ function init(arguments)
   requests, position, exhausted = {}, 0, false
   statuses, first_bad = {}, ""
   for line in io.lines(arguments[1]) do
-    local method, path, key, body = line:match("^([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
+    local method, path, key, etag, body = line:match("^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
     -- The site believes its proxy that the call came by https.
     local headers = { ["Authorization"] = "Bearer " .. arguments[2], ["X-Forwarded-Proto"] = "https" }
+    if etag ~= "" then
+      headers["If-None-Match"] = etag
+    end
     if body ~= "" then
       headers["Content-Type"] = "application/json"
       headers["Idempotency-Key"] = key
@@ -39,7 +43,7 @@ end
 function response(status, _, body)
   local name = tostring(status)
   statuses[name] = (statuses[name] or 0) + 1
-  if status >= 300 and first_bad == "" then
+  if status >= 400 and first_bad == "" then
     first_bad = name .. " " .. body:sub(1, 300)
   end
 end

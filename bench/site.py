@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -32,6 +32,14 @@ start_services()
 print("ready", flush=True)
 sys.stdin.read()
 """
+
+
+class Answer(NamedTuple):
+    """What the site answered once."""
+
+    status: int
+    etag: str
+    content: bytes
 
 
 @dataclass
@@ -71,7 +79,7 @@ class Site:
         self._run([str(CHECKOUT / "manage.py"), *command], capture=False)
 
     def inside(self, *task: str) -> Any:
-        """Run a task of `bench.inside` and give its answer."""
+        """Run a task of `bench.tasks` and give its answer."""
         return json.loads(self._run(["-m", "bench.inside", *task], capture=True))
 
     def _run(self, command: list[str], *, capture: bool) -> str:
@@ -127,19 +135,20 @@ class Site:
 
     def _answers(self) -> bool:
         try:
-            return self.get("/healthz", "")[0] == http.client.OK
+            return self.get("/healthz", "").status == http.client.OK
         except OSError:
             return False
 
-    def get(self, path: str, key: str) -> tuple[int, bytes]:
+    def get(self, path: str, key: str) -> Answer:
         """Ask once."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         headers = {"Authorization": f"Bearer {key}", "X-Forwarded-Proto": "https"}
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        status, content = answer.status, answer.read()
+        etag = answer.headers.get("ETag", "")
+        given = Answer(answer.status, etag, answer.read())
         connection.close()
-        return status, content
+        return given
 
     @contextmanager
     def loading(self) -> Iterator[Connection]:
