@@ -34,8 +34,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
-    "forget_answers": {
-        "task": "integrations.tasks.forget_answers",
+    "forget_ended": {
+        "task": "integrations.tasks.forget_ended",
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },

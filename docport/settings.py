@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "registry",
     "allauth",
     "allauth.account",
+    "allauth.idp.oidc",
     "guardian",
     "rest_framework",
     "drf_spectacular",

@@ -15,12 +15,12 @@ def _choose_insurer() -> Any:
     )
 
 
-class ApiKeyForm(forms.Form):
-    """What a new key opens, and for how long."""
+class CredentialForm(forms.Form):
+    """What a new key or client may do, and for how long."""
 
     provider = _choose_insurer()
     name = forms.CharField(
-        max_length=80, help_text="What the key is for, such as “Booking system, production”."
+        max_length=80, help_text="What it is for, such as “Booking system, production”."
     )
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices, widget=forms.CheckboxSelectMultiple, label="May"
@@ -28,6 +28,30 @@ class ApiKeyForm(forms.Form):
     days = forms.TypedChoiceField(
         choices=_DAYS, coerce=int, initial="180", label="Good for", widget=forms.RadioSelect
     )
+
+
+class PublicKeysForm(forms.Form):
+    """Where the public keys of a client stand: here, or at an address of the insurer's."""
+
+    jwks = forms.CharField(
+        label="Public keys",
+        widget=forms.Textarea,
+        required=False,
+        help_text="A JWK set, as JSON, for RS384, ES384 or EdDSA.",
+    )
+    jwks_url = forms.URLField(
+        label="Or the address of such a set",
+        max_length=200,
+        assume_scheme="https",
+        required=False,
+        help_text="https, on port 443. DocPort reads it anew after a minute.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if not self.errors and bool(given["jwks"]) == bool(given["jwks_url"]):
+            raise forms.ValidationError("Give the keys or their address, one of the two.")
+        return given
 
 
 class EndpointForm(forms.Form):

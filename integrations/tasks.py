@@ -6,7 +6,7 @@ A wake-up comes after each commit. The sweep finds, a little later, what no wake
 from celery import shared_task
 from django.utils.timezone import now
 
-from integrations.actions import answers
+from integrations.actions import answers, clients
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 
@@ -30,6 +30,7 @@ def reconcile_pairs() -> int:
 
 
 @shared_task
-def forget_answers() -> int:
-    """Delete stored answers that no retry may ask for any more; give how many."""
-    return answers.forget_answers(at=now())
+def forget_ended() -> int:
+    """Delete stored answers, tokens and assertions that are of no use any more; give how many."""
+    at = now()
+    return answers.forget_answers(at=at) + clients.forget_ended(at=at)

@@ -1,6 +1,14 @@
 from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
 
+_NOT_SHOWN = (
+    "auth.Group",
+    "account.EmailAddress",
+    "account.EmailConfirmation",
+    "allauth_idp_oidc.Client",
+    "allauth_idp_oidc.Token",
+)
+
 
 class RegistryConfig(AppConfig):
     name = "registry"
@@ -18,7 +26,7 @@ class AdminSiteConfig(admin_apps.AdminConfig):
         super().ready()
         from django.contrib.admin import site  # noqa: PLC0415  Needs every app loaded.
 
-        for name in ("auth.Group", "account.EmailAddress", "account.EmailConfirmation"):
+        for name in _NOT_SHOWN:
             model = apps.get_model(name)
             if site.is_registered(model):
                 site.unregister(model)

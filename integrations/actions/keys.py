@@ -28,15 +28,15 @@ class TooManyKeys(Refused):
 
 
 class WrongMode(Refused):
-    """A sandbox insurer takes test keys and a live one live keys, never the other way."""
+    """A sandbox insurer is given test mode and a live one live mode, never the other way."""
 
 
 class InsurerSuspended(Refused):
-    """A suspended insurer gets no key: it would open nothing now and everything once it may."""
+    """A suspended insurer gets nothing: it would open nothing now and everything once it may."""
 
 
 class AlreadyRevoked(Refused):
-    """The key opens nothing any more."""
+    """It opens nothing any more."""
 
 
 def digest(key: str) -> str:
@@ -81,11 +81,7 @@ def issue(
         WrongMode: the key's mode is not the insurer's; nothing was issued.
         InsurerSuspended: nothing was issued.
     """
-    standing = InsuranceProvider.objects.select_for_update().get(pk=provider.pk)
-    if standing.integration_status == InsuranceProvider.Status.SUSPENDED:
-        raise InsurerSuspended("This insurer is suspended. Set it to Sandbox or Live first.")
-    if is_test != standing.sees_sandbox:
-        raise WrongMode("A sandbox insurer takes test keys, a live one live keys.")
+    standing = locked_insurer(provider, is_test=is_test)
     live = ApiKey.objects.filter(insurance_provider=standing, revoked_at=None, expires_at__gt=at)
     if live.count() >= MOST_LIVE_KEYS:
         raise TooManyKeys("This insurer has two live keys. Revoke one first.")
@@ -104,6 +100,20 @@ def issue(
         "api_key.issued", subject=row, by=by, at=at, last_four=row.last_four, scopes=row.scopes
     )
     return row, key
+
+
+def locked_insurer(provider: InsuranceProvider, *, is_test: bool) -> InsuranceProvider:
+    """Lock an insurer who is to get a key or a client of this mode.
+
+    Raises:
+        WrongMode, InsurerSuspended: it may have none such.
+    """
+    standing = InsuranceProvider.objects.select_for_update().get(pk=provider.pk)
+    if standing.integration_status == InsuranceProvider.Status.SUSPENDED:
+        raise InsurerSuspended("This insurer is suspended. Set it to Sandbox or Live first.")
+    if is_test != standing.sees_sandbox:
+        raise WrongMode("A sandbox insurer is given test mode, a live one live mode.")
+    return standing
 
 
 @transaction.atomic(durable=True)

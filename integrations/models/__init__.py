@@ -1,4 +1,5 @@
 from integrations.models.access import NEWEST_VERSION, ApiKey, IdempotencyRecord, Scope
+from integrations.models.clients import ApiClient, SpentAssertion
 from integrations.models.delivery import (
     FeedEntry,
     FeedHead,
@@ -10,12 +11,14 @@ from integrations.models.delivery import (
 
 __all__ = [
     "NEWEST_VERSION",
+    "ApiClient",
     "ApiKey",
     "FeedEntry",
     "FeedHead",
     "IdempotencyRecord",
     "ProviderDoctorSync",
     "Scope",
+    "SpentAssertion",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -4,12 +4,16 @@ import base64
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from uuid import uuid4
+
+from allauth.idp.oidc.models import Client
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from integrations.actions import keys
 from integrations.models import (
     NEWEST_VERSION,
+    ApiClient,
     ApiKey,
     FeedEntry,
     FeedHead,
@@ -41,6 +45,27 @@ def make_api_key(**given: Any) -> tuple[ApiKey, str]:
         "expires_at": NOW + timedelta(days=365),
     }
     return ApiKey.objects.create(**(values | given)), key
+
+
+def make_api_client(**given: Any) -> tuple[ApiClient, str]:
+    """Add a client with every scope, good for a year; the second value is its secret."""
+    provider = given.pop("insurance_provider", None) or make_provider()
+    scopes = given.pop("scopes", sorted(Scope.values))
+    secret = f"a secret of {next(_numbers)}"
+    client_id = uuid4()
+    oauth = Client(id=str(client_id), name="Booking system", grant_types="client_credentials")
+    oauth.set_scopes(scopes)
+    oauth.set_secret(secret)
+    oauth.save()
+    values: dict[str, Any] = {
+        "is_test": provider.sees_sandbox,
+        "api_version": NEWEST_VERSION,
+        "expires_at": NOW + timedelta(days=365),
+    }
+    client = ApiClient.objects.create(
+        id=client_id, oauth=oauth, insurance_provider=provider, **(values | given)
+    )
+    return client, secret
 
 
 def make_endpoint(**given: Any) -> WebhookEndpoint:

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from integrations.actions import endpoints, keys
 from integrations.models import (
+    ApiClient,
     ApiKey,
     FeedEntry,
     FeedHead,
@@ -22,6 +23,7 @@ from integrations.models import (
 )
 from integrations.tests.factories import (
     SECRET,
+    make_api_client,
     make_api_key,
     make_delivery,
     make_endpoint,
@@ -33,6 +35,7 @@ from registry.tests.factories import NOW, make_admin, make_provider, make_user
 
 pytestmark = pytest.mark.django_db
 TABLES: list[type[models.Model]] = [
+    ApiClient,
     ApiKey,
     FeedEntry,
     FeedHead,
@@ -67,6 +70,8 @@ def page(table: type[models.Model], rest: str = "") -> str:
 def one_of(table: type[models.Model]) -> Any:
     if table is ApiKey:
         return make_api_key()[0]
+    if table is ApiClient:
+        return make_api_client()[0]
     if table is IdempotencyRecord:
         return IdempotencyRecord.objects.create(
             insurance_provider=make_provider(),
@@ -117,7 +122,7 @@ def test_lists_do_not_ask_row_by_row(
     table: type[models.Model],
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    if table in {ProviderDoctorSync, WebhookDelivery, WebhookEndpoint, FeedEntry}:
+    if table in {ApiClient, ProviderDoctorSync, WebhookDelivery, WebhookEndpoint, FeedEntry}:
         for _ in range(12):
             one_of(table)
 

@@ -1,6 +1,5 @@
-"""What goes to insurers and how it fares: the sync monitor first, then keys, feeds and answers."""
+"""What goes to insurers and how it fares: the sync monitor first, then webhooks and feeds."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,26 +16,22 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.timezone import now
 
-from integrations.actions import endpoints, keys, push, webhooks
-from integrations.forms import ApiKeyForm, EndpointForm
+from integrations.actions import endpoints, push, webhooks
+from integrations.admin.shown_once import ShownOnceAdmin
+from integrations.forms import EndpointForm
 from integrations.models import (
-    ApiKey,
     FeedEntry,
     FeedHead,
-    IdempotencyRecord,
     ProviderDoctorSync,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
 )
-from registry.actions import Refused
 from registry.admin import ReadOnlyAdmin
-from registry.admin.base import UNPROCESSABLE, AdminRequest
+from registry.admin.base import AdminRequest
 
 _DOCTOR = ("doctor__full_name", "doctor__email", "doctor__registration_number")
 _INSURER = ("insurance_provider__name", "insurance_provider__slug")
@@ -45,41 +40,6 @@ _INSURER = ("insurance_provider__name", "insurance_provider__slug")
 def _worst_first(status: str, *order: str) -> Case:
     whens = [When(**{status: value}, then=Value(place)) for place, value in enumerate(order)]
     return Case(*whens, default=Value(len(order)))
-
-
-class _ShownOnceAdmin(ReadOnlyAdmin):
-    """Add a row whose secret stands on the answering page and nowhere else."""
-
-    form_class: type[Form]
-    button: str
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.admin_site.has_permission(request)
-
-    def add_view(
-        self,
-        request: AdminRequest,  # type: ignore[override]  # The site lets nobody else in.
-        form_url: str = "",
-        extra_context: Any = None,
-    ) -> HttpResponse:
-        form = self.form_class(request.POST if request.method == "POST" else None)
-        secret = self.issue(request, form) if form.is_valid() else None
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": self.button,
-            "button": self.button,
-            "back": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
-            "form": form,
-            "secret": secret,
-        }
-        name = "add" if secret is None else "shown_once"
-        status = UNPROCESSABLE if form.errors else None
-        return TemplateResponse(request, f"admin/integrations/{name}.html", context, status=status)
-
-    def issue(self, request: AdminRequest, form: Form) -> str | None:
-        """Add the row and give its secret, or put what is wrong into the form."""
-        raise NotImplementedError
 
 
 @admin.register(ProviderDoctorSync)
@@ -179,7 +139,7 @@ def _deliveries(status: str) -> Coalesce:
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(_ShownOnceAdmin):
+class WebhookEndpointAdmin(ShownOnceAdmin):
     """Where insurers want their events; secrets are never shown again."""
 
     list_display = ("url", "insurance_provider", "status", "disabled_reason", "waiting", "parked")
@@ -220,60 +180,6 @@ class WebhookEndpointAdmin(_ShownOnceAdmin):
         messages.success(request, f"{len(queryset)} enabled. What was waiting is sent now.")
 
 
-@admin.register(ApiKey)
-class ApiKeyAdmin(_ShownOnceAdmin):
-    """Insurers' keys: a new one is shown once, any can be closed at once."""
-
-    list_display = (
-        "name",
-        "insurance_provider",
-        "last_four",
-        "is_test",
-        "expires_at",
-        "revoked_at",
-        "last_used_on",
-        "last_used_ip",
-    )
-    list_filter = ("is_test", "insurance_provider")
-    list_select_related = ("insurance_provider",)
-    search_fields = ("name", "=last_four", *_INSURER)
-    exclude = ("sha256",)
-    ordering = (F("revoked_at").asc(nulls_first=True), "-created_at")
-    actions = ("revoke_chosen",)
-    form_class = ApiKeyForm
-    button = "Issue a key"
-
-    def issue(self, request: AdminRequest, form: Form) -> str | None:
-        chosen, at = form.cleaned_data, now()
-        try:
-            _, key = keys.issue(
-                provider=chosen["provider"],
-                name=chosen["name"],
-                scopes=chosen["scopes"],
-                expires_at=at + timedelta(days=chosen["days"]),
-                is_test=chosen["provider"].sees_sandbox,
-                by=request.user,
-                at=at,
-            )
-        except Refused as refusal:
-            form.add_error("provider", str(refusal))
-            return None
-        return key
-
-    @admin.action(description="Revoke the chosen at once")
-    def revoke_chosen(self, request: AdminRequest, queryset: QuerySet[ApiKey]) -> None:
-        revoked = sum(_revoke(request, key) for key in queryset)
-        messages.success(request, f"{revoked} revoked. They open nothing any more.")
-
-
-def _revoke(request: AdminRequest, key: ApiKey) -> bool:
-    try:
-        keys.revoke(key=key, by=request.user, at=now())
-    except keys.AlreadyRevoked:
-        return False
-    return True
-
-
 @admin.register(FeedEntry)
 class FeedEntryAdmin(ReadOnlyAdmin):
     """Every insurer's feed, newest first."""
@@ -292,15 +198,3 @@ class FeedHeadAdmin(ReadOnlyAdmin):
     list_display = ("insurance_provider", "head")
     list_select_related = ("insurance_provider",)
     ordering = ("insurance_provider__name",)
-
-
-@admin.register(IdempotencyRecord)
-class IdempotencyRecordAdmin(ReadOnlyAdmin):
-    """Kept answers; their bodies can hold what concerns patients, so they are not shown."""
-
-    list_display = ("created_at", "insurance_provider", "method", "route", "status_code")
-    list_filter = ("insurance_provider", "method", "status_code")
-    list_select_related = ("insurance_provider",)
-    search_fields = ("=key",)
-    exclude = ("body", "fingerprint")
-    ordering = ("-id",)
