@@ -9,7 +9,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,14 +22,13 @@ from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import OKPKey
 
-from consent.models import Consent, ConsentEvent
+from consent.models import ERASE_WITHIN, Consent, ConsentEvent
 from consent.notices import Notice
 from registry.models import Doctor, InsuranceProvider
 
 SCHEMA = "ISO/IEC TS 27560:2023"
 RECEIPT_SCHEMA = "docport-consent-receipt/1"
 ALGORITHM = "EdDSA"
-ERASE_WITHIN = timedelta(days=30)
 _PUBLIC_MEMBERS = ("kty", "crv", "x", "kid", "use")
 
 # RFC 9864 renames EdDSA to Ed25519, which few libraries read yet; a receipt must verify everywhere.

@@ -29,6 +29,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "expire_consents": {
+        "task": "consent.tasks.expire_consents",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "extend_open_days": {
         "task": "scheduling.tasks.extend_open_days",
         "schedule": 60.0,

@@ -1,6 +1,6 @@
 """Every change of a consent: each is one transaction with its event, receipt and ledger lines."""
 
-from consent.actions.ending import withdraw
+from consent.actions.ending import acknowledge_erasure, expire, withdraw
 from consent.actions.giving import change, give
 from consent.actions.refusals import (
     AlreadyGiven,
@@ -8,11 +8,13 @@ from consent.actions.refusals import (
     DataClassesRefused,
     DoctorNotActive,
     EndsInPast,
+    ErasedAtImpossibleTime,
     NotAsked,
     NothingToChange,
     NoticeChanged,
     NotInForce,
     ProviderSuspended,
+    StillInForce,
     TooManyRequests,
     WrongMode,
 )
@@ -26,16 +28,20 @@ __all__ = [
     "DataClassesRefused",
     "DoctorNotActive",
     "EndsInPast",
+    "ErasedAtImpossibleTime",
     "NotAsked",
     "NotInForce",
     "NothingToChange",
     "NoticeChanged",
     "ProviderSuspended",
+    "StillInForce",
     "TooManyRequests",
     "WrongMode",
+    "acknowledge_erasure",
     "ask",
     "change",
     "decline",
+    "expire",
     "give",
     "withdraw",
 ]

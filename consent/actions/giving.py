@@ -3,6 +3,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from consent.actions.ending import write_end
 from consent.actions.refusals import (
     AlreadyGiven,
     DataClassesRefused,
@@ -60,6 +61,7 @@ def give(
     provider = InsuranceProvider.objects.get(pk=provider.pk)
     consent = locked_consents().filter(doctor=doctor, insurance_provider=provider).first()
     consent = consent or Consent(doctor=doctor, insurance_provider=provider, version=0)
+    write_end(consent, at=at)
     previous = last_event(consent)
     at = not_before(at, previous)
     _check_may_meet(doctor, provider)
@@ -69,6 +71,7 @@ def give(
     _set_terms(consent, data_classes, expires_at, notice, at)
     consent.consent_status = Consent.Status.ACTIVE
     consent.granted_at, consent.revoked_at, consent.erase_by = at, None, None
+    consent.erasure_acknowledged_at, consent.erased_at = None, None
     request = accept(doctor=doctor, provider=provider, by=by, at=at)
     answers = {"request_id": str(request.pk)} if request else {}
     add_step(consent, "given", notice, by=by, at=at, previous=previous, **answers)

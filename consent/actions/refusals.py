@@ -66,9 +66,9 @@ class NothingToChange(_Refused):
 
 
 class AlreadyWithdrawn(_Refused):
-    """There is nothing left to withdraw."""
+    """It was withdrawn or its period is over, so there is nothing left to withdraw."""
 
-    text = "This consent was already withdrawn."
+    text = "This consent has already ended."
 
 
 class NotAsked(_Refused):
@@ -85,3 +85,15 @@ class TooManyRequests(_Refused):
     def __init__(self, *, again_at: datetime) -> None:
         super().__init__()
         self.again_at = again_at
+
+
+class StillInForce(_Refused):
+    """What an insurer may still hold it cannot have had to erase."""
+
+    text = "This consent is in force."
+
+
+class ErasedAtImpossibleTime(_Refused):
+    """The insurer held it until the consent ended, and what is to come has not happened."""
+
+    text = "Give a time between the end of the consent and now."

@@ -1,4 +1,5 @@
 from consent.models.consents import (
+    ERASE_WITHIN,
     GIVEN,
     SHOWS,
     Consent,
@@ -12,6 +13,7 @@ from consent.models.requests import ANSWER_WITHIN, QUIET_AFTER, ConsentRequest
 
 __all__ = [
     "ANSWER_WITHIN",
+    "ERASE_WITHIN",
     "GIVEN",
     "QUIET_AFTER",
     "SHOWS",

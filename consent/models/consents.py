@@ -1,13 +1,15 @@
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from registry.constraints import at_least, only_when, subset_of
 from registry.models import Doctor, InsuranceProvider, Timestamped
 
+ERASE_WITHIN = timedelta(days=30)
 SHOWS = """
     d.status = 'ACTIVE'
     AND p.integration_status = CASE WHEN d.is_sandbox THEN 'SANDBOX' ELSE 'LIVE' END
@@ -35,6 +37,21 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         """Keep consents in force at the aware instant `at`; twin of `Consent.is_active_at`."""
         unexpired = Q(expires_at=None) | Q(expires_at__gt=at)
         return self.filter(unexpired, consent_status=Consent.Status.ACTIVE, granted_at__lte=at)
+
+    def over_at(self, at: datetime) -> "ConsentQuerySet":
+        """Keep those whose end has come by `at` and is not written down; twin of `is_over_at`."""
+        return self.filter(consent_status=Consent.Status.ACTIVE, expires_at__lte=at)
+
+    def standing_as(self, status: str, *, at: datetime) -> "ConsentQuerySet":
+        """Keep those of a status at the aware instant `at`; twin of `Consent.status_at`."""
+        over = Q(consent_status=Consent.Status.ACTIVE, expires_at__lte=at)
+        if status == Consent.Status.EXPIRED:
+            return self.filter(over | Q(consent_status=status))
+        return self.filter(~over, consent_status=status)
+
+    def overdue_at(self, at: datetime) -> "ConsentQuerySet":
+        """Keep ended ones that the insurer should have erased by `at`; twin of `is_overdue_at`."""
+        return self.filter(erase_by__lte=at, erased_at=None)
 
     def showing_at(self, at: datetime) -> "ConsentQuerySet":
         """Keep consents that show a doctor to an insurer at `at`; as `visible_doctors`, `SHOWS`."""
@@ -83,6 +100,8 @@ class Consent(Timestamped):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     erase_by = models.DateTimeField(null=True, blank=True)
+    erasure_acknowledged_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 
     objects = ConsentQuerySet.as_manager()
@@ -108,8 +127,22 @@ class Consent(Timestamped):
                 condition=Q(expires_at__gt=F("granted_at")), name="consent_expires_after_grant"
             ),
             models.CheckConstraint(
-                condition=Q(erase_by=None) | Q(erase_by__gte=F("revoked_at")),
-                name="consent_erased_after_revoked",
+                condition=~Q(consent_status="EXPIRED") | Q(expires_at__isnull=False),
+                name="consent_expired_has_its_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(erase_by=None)
+                | ~Q(consent_status="ACTIVE")
+                & Q(erase_by__gte=Coalesce("revoked_at", "expires_at")),
+                name="consent_erased_after_its_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(erasure_acknowledged_at=None) | Q(erase_by__isnull=False),
+                name="consent_erasure_was_asked",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None) | Q(erasure_acknowledged_at__isnull=False),
+                name="consent_erased_is_acknowledged",
             ),
             at_least("version", 1, name="consent_version_counts_from_1"),
         ]
@@ -117,6 +150,16 @@ class Consent(Timestamped):
             models.Index(
                 fields=["insurance_provider", "consent_status", "doctor"],
                 name="consent_by_provider",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(consent_status="ACTIVE", expires_at__isnull=False),
+                name="consent_by_end",
+            ),
+            models.Index(
+                fields=["erase_by"],
+                condition=Q(erase_by__isnull=False, erased_at=None),
+                name="consent_to_be_erased",
             ),
         ]
 
@@ -131,11 +174,25 @@ class Consent(Timestamped):
             and (self.expires_at is None or at < self.expires_at)
         )
 
+    def is_over_at(self, at: datetime) -> bool:
+        """Tell whether its end has come by `at` and is not written down; twin of `over_at`."""
+        is_active = self.consent_status == self.Status.ACTIVE
+        return is_active and self.expires_at is not None and self.expires_at <= at
+
     def status_at(self, at: datetime) -> ConsentStatus:
         """Give the status at the aware instant `at`: a period that is over needs no job to end."""
-        if self.consent_status == self.Status.ACTIVE and not self.is_active_at(at):
-            return self.Status.EXPIRED
-        return self.Status(self.consent_status)
+        return self.Status.EXPIRED if self.is_over_at(at) else self.Status(self.consent_status)
+
+    def erase_by_at(self, at: datetime) -> datetime | None:
+        """Give until when the insurer must have erased what it holds, as it is known at `at`."""
+        if self.is_over_at(at):
+            assert self.expires_at is not None
+            return self.expires_at + ERASE_WITHIN
+        return self.erase_by
+
+    def is_overdue_at(self, at: datetime) -> bool:
+        """Tell whether the insurer should have erased it by `at`; twin of `overdue_at`."""
+        return self.erase_by is not None and self.erase_by <= at and self.erased_at is None
 
 
 def insurers_for(doctor: Doctor) -> models.QuerySet[InsuranceProvider]:

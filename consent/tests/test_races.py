@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 
 from consent import actions
-from consent.models import Consent, ConsentEvent
+from consent.models import Consent, ConsentEvent, ConsentRequest
 from consent.receipts import is_genuine
-from consent.tests.factories import make_consent
+from consent.tests.factories import make_consent, make_request
 from registry.actions import Refused
 from registry.models import AuditLog, InsuranceProvider, OutboxEvent, User
 from registry.tests.factories import NOW, make_provider, make_user
@@ -93,6 +93,54 @@ def test_many_withdrawals_are_one() -> None:
 
     assert sorted(said) == ["AlreadyWithdrawn"] * (THREADS - 1) + ["done"]
     assert ConsentEvent.objects.get().kind == "withdrawn"
+
+
+def test_many_workers_write_an_end_down_once() -> None:
+    consent = make_consent(expires_at=NOW)
+
+    at_once(*[lambda: actions.expire(consent=consent, at=NOW)] * THREADS)
+
+    assert ConsentEvent.objects.get().kind == "expired"
+    assert OutboxEvent.objects.get().type == "consent.revoked"
+
+
+def test_an_insurer_that_asks_the_same_at_once_asks_once() -> None:
+    provider = make_provider()
+
+    said = at_once(
+        *[
+            lambda: actions.ask(
+                provider=provider,
+                registration_number="KMC-1",
+                data_classes=["profile"],
+                message="",
+                at=NOW,
+            )
+        ]
+        * THREADS
+    )
+
+    assert said == ["done"] * THREADS
+    assert ConsentRequest.objects.count() == 1
+    assert AuditLog.objects.count() == 1
+
+
+def test_a_yes_and_a_no_at_once_are_one_answer() -> None:
+    user = make_user()
+    assert user.doctor
+    doctor, request = user.doctor, make_request(doctor=user.doctor)
+
+    at_once(
+        giving(user, request.insurance_provider),
+        lambda: actions.decline(request=request, doctor=doctor, by=user, at=NOW),
+    )
+
+    request.refresh_from_db()
+    has_consent = Consent.objects.exists()
+    has_declined = ConsentEvent.objects.filter(kind="declined").exists()
+    # Who says no first may still give consent: then it is no answer to the request any more.
+    assert (request.answer == "DECLINED") == has_declined
+    assert has_consent
 
 
 @pytest.mark.parametrize("attempt", range(4))

@@ -45,7 +45,7 @@ def test_queryset_and_row_agree_on_what_is_in_force(
         row = make_consent(
             consent_status=status,
             granted_at=granted_at,
-            expires_at=lasts and granted_at + lasts,
+            expires_at=granted_at + (lasts or DAY) if lasts or status == "EXPIRED" else None,
             revoked_at=granted_at if status == "REVOKED" else None,
         )
         found = Consent.objects.active_at(at).filter(pk=row.pk).exists()
@@ -70,6 +70,7 @@ def test_only_active_doctors_with_consent_exist_and_synthetic_ones_only_in_the_s
             doctor=doctor,
             insurance_provider=provider,
             consent_status=consent_status,
+            expires_at=NOW if consent_status == "EXPIRED" else None,
             revoked_at=revoked_at,
         )
 
@@ -111,7 +112,7 @@ def test_a_consent_stops_at_its_end_with_no_job() -> None:
         ({"expires_at": NOW - DAY}, "consent_expires_after_grant"),
         (
             {"consent_status": "REVOKED", "revoked_at": NOW, "erase_by": NOW - DAY},
-            "consent_erased_after_revoked",
+            "consent_erased_after_its_end",
         ),
         ({"version": 0}, "consent_version_counts_from_1"),
     ],

@@ -34,19 +34,9 @@ def test_withdrawing_hides_the_doctor_at_once_and_tells_the_insurer_to_erase() -
     assert told.payload == {
         "doctor_id": str(standing.doctor_id),
         "data_classes": ["profile", "availability"],
+        "reason": "consent_withdrawn",
         "erase_by": "2026-12-23T03:30:00Z",
     }
-
-
-def test_a_consent_that_ended_by_itself_can_still_be_withdrawn() -> None:
-    ended = make_consent(expires_at=NOW)
-
-    actions.withdraw(consent=ended, by=make_user(doctor=ended.doctor), at=NOW + MONTH)
-
-    ended.refresh_from_db()
-    assert ended.consent_status == "REVOKED"
-    held = ConsentEvent.objects.get().receipt["event"]["validity"]
-    assert held["until"] == "2026-11-23T03:30:00Z"
 
 
 def test_there_is_nothing_to_withdraw_twice() -> None:

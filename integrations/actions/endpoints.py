@@ -22,7 +22,6 @@ EVENT_TYPES = (
     "availability.updated",
     "consent.changed",
     "consent.granted",
-    "consent.requested",
     "consent.revoked",
     "doctor.updated",
     "doctor.withdrawn",

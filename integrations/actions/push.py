@@ -217,8 +217,8 @@ def _erasure(doctor: UUID, consent: Consent | None, at: datetime) -> bytes:
         reason = "consent_withdrawn"
     elif not consent.is_active_at(at):
         reason = "consent_expired"
-    if consent is not None and consent.erase_by is not None:
-        erase_by = representations.instant(consent.erase_by)
+    if consent is not None and (until := consent.erase_by_at(at)) is not None:
+        erase_by = representations.instant(until)
     return canonical({"doctor_id": str(doctor), "reason": reason, "erase_by": erase_by})
 
 

@@ -57,6 +57,7 @@ _VALUES: dict[str, Any] = {
     "Location.id": PLACE,
     "Location.name": "Jayanagar Clinic",
     "Slots.why_empty": [],
+    "EventData.reason": "consent_withdrawn",
     "Window.id": "9c8b7a6f-5e4d-4c3b-a2f1-0e9d8c7b6a5f",
     "Window.start_time": "09:00",
     "Window.end_time": "13:00",
@@ -198,7 +199,10 @@ def example_of_event(kind: str, data: list[str]) -> dict[str, Any]:
     subjects = {"appointment": APPOINTMENT, "consent": CONSENT}
     links = {"appointment": f"appointments/{APPOINTMENT}"}
     links["availability"] = f"doctors/{DOCTOR}/availability"
-    values = _VALUES | {"href": f"{_HREF}/{links.get(about, f'doctors/{DOCTOR}')}"}
+    values = _VALUES | {
+        "href": f"{_HREF}/{links.get(about, f'doctors/{DOCTOR}')}",
+        "reason": _VALUES["EventData.reason"],
+    }
     subject = f"{about}/{subjects[about]}" if about in subjects else f"doctor/{DOCTOR}"
     return {
         "id": _VALUES["Event.id"],

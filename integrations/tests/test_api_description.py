@@ -9,7 +9,7 @@ from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from integrations import representations
@@ -197,7 +197,11 @@ def test_every_type_of_event_is_described_as_a_webhook() -> None:
 @pytest.mark.parametrize("kind", sorted(EVENT_DATA))
 def test_an_event_is_sent_as_its_webhook_is_described(kind: str) -> None:
     payloads = {
-        "consent": {"data_classes": ["profile"], "erase_by": "2026-12-22T10:15:30Z"},
+        "consent": {
+            "data_classes": ["profile"],
+            "reason": "consent_expired",
+            "erase_by": "2026-12-22T10:15:30Z",
+        },
         "appointment": {"appointment_id": "01935a7e-6c2b-7d10-9e8f-0a1b2c3d4e5f"},
     }
     given: dict[str, Any] = {"type": kind, "payload": payloads.get(kind.partition(".")[0], {})}

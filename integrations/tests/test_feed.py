@@ -55,7 +55,7 @@ def test_every_insurer_that_sees_the_doctor_gets_a_numbered_copy() -> None:
 def test_who_sees_a_doctor_is_asked_when_the_feed_is_written() -> None:
     consent = make_consent()
     make_event(doctor=consent.doctor)
-    Consent.objects.filter(pk=consent.pk).update(consent_status="EXPIRED")
+    Consent.objects.filter(pk=consent.pk).update(consent_status="EXPIRED", expires_at=NOW)
 
     feed.sequence(at=LATER)
 
@@ -137,7 +137,7 @@ def test_a_pair_becomes_due_once_however_many_events_there_are() -> None:
     consent = make_consent(insurance_provider=make_provider(api_base_url=PUSHED_TO))
     make_consent_event(consent)
     make_event(doctor=consent.doctor)
-    make_consent_event(consent, type="consent.requested")
+    make_consent_event(consent, type="consent.changed")
 
     feed.sequence(at=LATER)
 

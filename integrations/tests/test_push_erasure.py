@@ -113,4 +113,4 @@ def test_the_reason_for_erasing_is_told(
 
     (heard,) = partner.heard
     assert (heard.method, heard.json["reason"]) == ("DELETE", reason)
-    assert heard.json["erase_by"] is None
+    assert heard.json["erase_by"] == ("2026-12-23T03:30:00Z" if change == "expire" else None)

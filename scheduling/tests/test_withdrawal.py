@@ -191,7 +191,7 @@ def test_pressing_twice_is_friendly(doctors_client: Client, standing: Consent) -
 
     answer = doctors_client.post(address(standing.insurance_provider), follow=True)
 
-    assert "already withdrawn" in answer.content.decode()
+    assert "already ended" in answer.content.decode()
     assert ConsentEvent.objects.get().kind == "withdrawn"
 
 

@@ -8,14 +8,11 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
 import consent.actions
-from consent.models import Consent
-from consent.receipts import ERASE_WITHIN
+from consent.models import ERASE_WITHIN, Consent
 from registry.http import SignedInRequest, doctor_of
 from registry.models import Doctor
 from scheduling import actions
 from scheduling.models import Appointment
-
-GIVEN_ONCE = [Consent.Status.ACTIVE, Consent.Status.REVOKED]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,14 +20,12 @@ def withdraw(request: SignedInRequest, slug: str) -> HttpResponse:
     """Withdraw first, and only then look after appointments: nothing may stand in the way."""
     doctor, at = doctor_of(request), now()
     given = Consent.objects.select_related("insurance_provider").filter(doctor=doctor)
-    standing = get_object_or_404(
-        given, insurance_provider__slug=slug, consent_status__in=GIVEN_ONCE
-    )
+    standing = get_object_or_404(given, insurance_provider__slug=slug)
     if request.method == "POST":
         _withdraw(request, standing, at)
         _cancel_chosen(request, doctor, standing)
         return redirect("consent:detail", slug)
-    if standing.consent_status != Consent.Status.ACTIVE:
+    if standing.status_at(at) != Consent.Status.ACTIVE:
         messages.info(request, f"{standing.insurance_provider.name} sees nothing about you.")
         return redirect("consent:detail", slug)
     context = {

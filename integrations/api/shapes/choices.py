@@ -33,10 +33,9 @@ EVENT_TYPES = [
     ("doctor.updated", "The profile, the places or the credentials changed"),
     ("doctor.withdrawn", "The doctor is not visible any more"),
     ("availability.updated", "Hours, leave or extra hours changed"),
-    ("consent.requested", "You asked for consent"),
     ("consent.granted", "The doctor opted in to you, for the first time or again"),
     ("consent.changed", "The doctor shares more or less than before, or until another day"),
-    ("consent.revoked", "The doctor opted out; erase what you hold by `data.erase_by`"),
+    ("consent.revoked", "The consent has ended; erase what you hold by `data.erase_by`"),
     ("appointment.booked", "An appointment of yours was made"),
     ("appointment.rescheduled", "An appointment of yours was moved"),
     ("appointment.cancelled", "An appointment of yours was cancelled"),
@@ -44,6 +43,10 @@ EVENT_TYPES = [
     ("appointment.completed", "The visit is over"),
     ("appointment.no_show", "The patient did not come"),
     ("ping", "A test that you asked for"),
+]
+ENDS = [
+    ("consent_withdrawn", "The doctor opted out"),
+    ("consent_expired", "The period that the doctor had chosen is over"),
 ]
 _OF_DOCTOR = ["doctor_id", "href"]
 _OF_CONSENT = [*_OF_DOCTOR, "data_classes"]
@@ -57,7 +60,7 @@ _OF_SUBJECT = {
 }
 # What `data` has in each event.
 EVENT_DATA = {kind: _OF_SUBJECT[kind.partition(".")[0]] for kind, _ in EVENT_TYPES} | {
-    "consent.revoked": [*_OF_CONSENT, "erase_by"]
+    "consent.revoked": [*_OF_CONSENT, "reason", "erase_by"]
 }
 # In the order in which one meets them.
 TAGS = {

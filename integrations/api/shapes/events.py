@@ -2,7 +2,7 @@ from rest_framework import serializers
 
 from consent.models import DataClass
 from integrations.api.shapes.base import Out, Utc
-from integrations.api.shapes.choices import EVENT_TYPES
+from integrations.api.shapes.choices import ENDS, EVENT_TYPES
 
 
 class EventDataOut(Out):
@@ -14,6 +14,9 @@ class EventDataOut(Out):
         child=serializers.ChoiceField(DataClass.choices),
         required=False,
         help_text="In `consent.*`: what the doctor shares from then on, or shared until then.",
+    )
+    reason = serializers.ChoiceField(
+        ENDS, required=False, help_text="In `consent.revoked`: how the consent ended."
     )
     erase_by = Utc(required=False, help_text="In `consent.revoked`.")
     href = serializers.URLField(required=False, help_text="Where to read it as it is now.")
