@@ -18,12 +18,9 @@ _JSON = "application/json"
 _VALUE = re.compile(r"\n*^\* `(.*?)` - (.*)$", re.MULTILINE)
 # Where an id comes from that a later call needs: call, status and place in the answer.
 _SOURCES = {
-    "doctor_id": [("doctors_list", "200", "/items/0/id")],
+    "doctor_id": [("doctors_read", "200", "/id"), ("appointments_book", "201", "/doctor_id")],
     "hold_id": [("holds_make", "201", "/id")],
-    "appointment_id": [
-        ("appointments_book", "201", "/id"),
-        ("appointments_list", "200", "/items/0/id"),
-    ],
+    "appointment_id": [("appointments_book", "201", "/id")],
 }
 _ABOUT = """\
 Doctors who opted in to you, their hours and free times, and bookings. Version 1.
@@ -51,10 +48,12 @@ def complete(document: Schema) -> Schema:
     for name, schema in schemas.items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
+            _visit(schema, _say_that_ends_are_trimmed)
     components["headers"] = {name: header.described() for name, header in HEADERS.items()}
     components["examples"] = {code: example_of_problem(code) for code in problems.CODES}
     components["responses"] = _responses_without_a_call()
     for _, operation in operations(document):
+        _visit(operation.get("parameters", []), _say_that_ends_are_trimmed)
         _add_examples(operation, schemas)
     _add_links(document)
     document["webhooks"] = {
@@ -105,6 +104,12 @@ def _tidy_codes(document: Schema) -> None:
     schemas.pop("Null", None)
 
 
+def _say_that_ends_are_trimmed(schema: Schema) -> None:
+    """Demand of a text what is left of it without the spaces around it."""
+    if {"minLength"} <= set(schema) and not {"format", "pattern", "enum"} & set(schema):
+        schema["pattern"] = r"\S" if schema["minLength"] == 1 else r"\S[\s\S]*\S"
+
+
 def _visit(node: Any, do: Callable[[Schema], None]) -> None:
     if isinstance(node, dict):
         do(node)
@@ -129,6 +134,8 @@ def _add_links(document: Schema) -> None:
     for path, operation in operations(document):
         for name in re.findall(r"\{(\w+)\}", path):
             for source, status, place in _SOURCES[name]:
+                if source == operation["operationId"]:
+                    continue
                 response = by_id[source]["responses"][status]
                 response.setdefault("links", {})[operation["operationId"]] = {
                     "operationId": operation["operationId"],

@@ -5,17 +5,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 # Conversions between zones need room at both ends of what a date can be.
 _YEARS = range(1900, 2200)
-_NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,12})?", re.ASCII)
+_IN_YEARS = "^(19|20|21)[0-9]{2}-"
+_INSTANT_SHAPE = {"type": "string", "format": "date-time", "pattern": _IN_YEARS}
+_NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -47,7 +48,7 @@ class ExactUUID(serializers.UUIDField):
 
 
 class PlainNumber(serializers.FloatField):
-    """A number as people write it in an address: no exponent, no NaN, and not endless."""
+    """A number as people and programs write it in an address: no NaN, and not endless."""
 
     def to_internal_value(self, data: Any) -> float:
         if not _NUMBER.fullmatch(str(data)):
@@ -55,7 +56,7 @@ class PlainNumber(serializers.FloatField):
         return float(data)
 
 
-@extend_schema_field(OpenApiTypes.DATETIME)
+@extend_schema_field(_INSTANT_SHAPE)
 class Instant(serializers.Field[datetime, Any, str, datetime]):
     """An RFC 3339 time with its offset from UTC."""
 
@@ -71,7 +72,7 @@ class Instant(serializers.Field[datetime, Any, str, datetime]):
 
 
 @extend_schema_field(
-    {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+    {"anyOf": [_INSTANT_SHAPE, {"type": "string", "format": "date", "pattern": _IN_YEARS}]}
 )
 class InstantOrDate(serializers.Field[datetime | date, Any, str, datetime | date]):
     """An RFC 3339 time with its offset, or a plain date, which means the whole local day."""

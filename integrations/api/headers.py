@@ -42,6 +42,12 @@ HEADERS = {
     "WWW-Authenticate": Header(
         "The way to authenticate: a bearer key.", _TEXT, 'Bearer realm="DocPort"'
     ),
+    "Idempotency-Replayed": Header(
+        "Present when this is the answer that an earlier try was given.",
+        {"const": "true"},
+        "true",
+        always=False,
+    ),
     "Retry-After": Header("How many seconds to wait before you try again.", _SECONDS, "1"),
     "Allow": Header(
         "The methods that this path takes.", {"type": "string", "minLength": 3}, "GET, HEAD"

@@ -20,7 +20,7 @@ from registry.models import InsuranceProvider
 CODES = ("idempotency_key_missing", "idempotency_key_reused", "request_in_flight")
 REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
-    {"type": "string", "enum": ["true"]},
+    {"const": "true"},
     "header",
     response=[201],
     description="Present when this is the answer that an earlier try was given.",
@@ -32,7 +32,7 @@ def key_parameter(*, required: bool, description: str) -> OpenApiParameter:
     """Describe the header."""
     return OpenApiParameter(
         "Idempotency-Key",
-        {"type": "string", "minLength": 1, "maxLength": 255},
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
         "header",
         required=required,
         description=description,

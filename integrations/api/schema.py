@@ -89,6 +89,8 @@ class ApiSchema(AutoSchema):
             response = problem_response(operation["responses"], code, problem)
             if code in kept:
                 response["headers"]["Idempotency-Replayed"] = reference("Idempotency-Replayed")
+        for response in operation["responses"].values():
+            _promise_no_more_than_holds(response)
 
     def _codes(self, operation: dict[str, Any]) -> list[str]:
         codes = [*_EVERY_CALL, *self._needs.codes]
@@ -119,6 +121,15 @@ def problem_response(
     examples = response["content"][problems.MEDIA_TYPE]["examples"]
     examples[code] = {"$ref": f"#/components/examples/{code}"}
     return response
+
+
+def _promise_no_more_than_holds(response: dict[str, Any]) -> None:
+    """Let a header that only some codes of a status bring be one that may be absent."""
+    codes = response.get("content", {}).get(problems.MEDIA_TYPE, {}).get("examples", ())
+    brought = [set(headers.OF_CODE.get(code, ())) for code in codes]
+    for name in set().union(*brought):
+        if not all(name in one for one in brought):
+            response["headers"][name] = headers.HEADERS[name].described() | {"required": False}
 
 
 def reference(name: str) -> dict[str, str]:

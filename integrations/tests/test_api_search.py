@@ -171,7 +171,7 @@ def test_it_needs_the_scope_for_free_times() -> None:
         ({"city": "a\0b"}, "city", "null_characters_not_allowed"),
         ({"latitude": "NaN", **BENGALURU, "distance_km": "nan"}, "distance_km", "invalid"),
         ({**BENGALURU, "distance_km": "inf"}, "distance_km", "invalid"),
-        ({**BENGALURU, "distance_km": "1e2"}, "distance_km", "invalid"),
+        ({**BENGALURU, "distance_km": "1e3"}, "distance_km", "max_value"),
         ({**BENGALURU, "distance_km": "-1"}, "distance_km", "min_value"),
         ({**BENGALURU, "distance_km": "200.1"}, "distance_km", "max_value"),
         ({**BENGALURU, "distance_km": "9" * 999}, "distance_km", "invalid"),

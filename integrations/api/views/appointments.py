@@ -36,7 +36,7 @@ IDEMPOTENCY_KEY = once.key_parameter(
 )
 IF_MATCH = OpenApiParameter(
     "If-Match",
-    str,
+    {"type": "string", "minLength": 1, "pattern": r"[^\s,]"},
     "header",
     required=True,
     description="The ETag of the appointment as you have read it.",
