@@ -5,7 +5,7 @@ A lease ends by itself: what a killed worker held is sent again, with the same `
 
 import json
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -17,8 +17,8 @@ from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
+from integrations.actions import recipients
 from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, SLOW_AFTER, Line
-from integrations.actions.recipients import Consents, needs_consent_now
 from integrations.connectors.webhooks import client, mapping
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from registry import ledger
@@ -157,7 +157,8 @@ def _due(room: int, at: datetime) -> list[WebhookDelivery]:
 
 
 def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
-    withheld = _without_consent(due, at)
+    refused = recipients.withheld([delivery.feed_entry_id for delivery in due], at=at)
+    withheld = {delivery.pk for delivery in due if delivery.feed_entry_id in refused}
     WebhookDelivery.objects.filter(pk__in=withheld).update(
         status=WebhookDelivery.Status.WITHHELD, lease_until=None, updated_at=at
     )
@@ -166,16 +167,6 @@ def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
         attempts=F("attempts") + 1, lease_until=at + LEASE, updated_at=at
     )
     return [_job(delivery, at) for delivery in leased]
-
-
-def _without_consent(deliveries: Iterable[WebhookDelivery], at: datetime) -> set[UUID]:
-    asked = [d for d in deliveries if needs_consent_now(d.feed_entry.event)]
-    consents = Consents((d.feed_entry.event.doctor_id for d in asked), at=at)
-    return {
-        d.pk
-        for d in asked
-        if d.endpoint.insurance_provider_id not in consents.recipients(d.feed_entry.event)
-    }
 
 
 def _job(delivery: WebhookDelivery, at: datetime) -> Job:

@@ -192,7 +192,7 @@ def test_the_number_of_queries_does_not_grow_with_the_batch(
         for _ in range(3):
             make_event(doctor=consent.doctor)
 
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(10):
         feed.sequence(at=LATER)
 
     assert FeedEntry.objects.count() == 15

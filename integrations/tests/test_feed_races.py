@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from consent.tests.factories import make_consent
 from integrations.actions import feed
@@ -147,16 +147,11 @@ def test_a_sequencer_that_dies_leaves_nothing_half_done(monkeypatch: pytest.Monk
     make_endpoint(insurance_provider=consent.insurance_provider)
     make_event(doctor=consent.doctor)
 
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(feed, "_mark_due", die)
-        with pytest.raises(Killed):
+        patch.setattr(feed, "_REOPEN", "SELECT pg_terminate_backend(pg_backend_pid())")
+        with pytest.raises(OperationalError):
             feed.sequence(at=LATER)
+    connection.close()
 
     assert not FeedEntry.objects.exists()
     assert not WebhookDelivery.objects.exists()
