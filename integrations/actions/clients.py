@@ -173,10 +173,10 @@ def spend_assertion(*, client: ApiClient, jti: str, expires_at: datetime, at: da
         raise AlreadySpent
 
 
-def note_use(*, client_id: UUID, ip: str | None, at: datetime) -> None:
+def note_use(*, row_id: UUID, ip: str | None, at: datetime) -> None:
     """Remember the day and the address of the first use of a client's token on that day."""
     today = at.date()
-    first_today = ApiClient.objects.filter(pk=client_id).exclude(last_used_on=today)
+    first_today = ApiClient.objects.filter(pk=row_id).exclude(last_used_on=today)
     first_today.update(last_used_on=today, last_used_ip=ip)
 
 

@@ -132,10 +132,10 @@ def revoke(*, key: ApiKey, by: User, at: datetime) -> ApiKey:
     return standing
 
 
-def note_use(*, key_id: UUID, ip: str | None, at: datetime) -> None:
+def note_use(*, row_id: UUID, ip: str | None, at: datetime) -> None:
     """Remember the day and the address of a key's first use on that day."""
     today = at.date()
-    first_today = ApiKey.objects.filter(pk=key_id).exclude(last_used_on=today)
+    first_today = ApiKey.objects.filter(pk=row_id).exclude(last_used_on=today)
     first_today.update(last_used_on=today, last_used_ip=ip)
 
 

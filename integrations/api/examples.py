@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from integrations.api import problems
+from integrations.api import problems, versions
 from integrations.representations import API_PATH
 
 Schema = dict[str, Any]
@@ -52,8 +52,10 @@ _VALUES: dict[str, Any] = {
     "Hold.id": HOLD,
     "Insurer.id": INSURER,
     "Insurer.name": "Nila Health",
-    "Key.expires_at": "2027-11-01T00:00:00Z",
-    "Key.name": "Booking system",
+    "Caller.expires_at": "2027-11-01T00:00:00Z",
+    "Caller.id": "8d7c6b5a-4f3e-4d2c-9b1a-0f9e8d7c6b5a",
+    "Caller.name": "Booking system",
+    "Caller.token_expires_at": None,
     "Location.id": PLACE,
     "Location.name": "Jayanagar Clinic",
     "Slots.why_empty": [],
@@ -65,6 +67,7 @@ _VALUES: dict[str, Any] = {
     "Window.valid_to": None,
     "address": "12, 4th Block",
     "amount": "600.00",
+    "api_version": versions.NEWEST,
     "appointment_id": APPOINTMENT,
     "body_bytes": 262144,
     "buffer_minutes": 0,

@@ -57,6 +57,7 @@ EVERY_ANSWER = ("X-Request-ID", "Cache-Control", "Vary")
 OF_CODE = {
     "not_authenticated": ("WWW-Authenticate",),
     "invalid_key": ("WWW-Authenticate",),
+    "invalid_token": ("WWW-Authenticate",),
     "method_not_allowed": ("Allow",),
     "request_in_flight": ("Retry-After",),
     "unavailable": ("Retry-After",),

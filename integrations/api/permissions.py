@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from consent.models import SHOWS, Consent, DataClass, visible_doctors
-from integrations.api.callers import Caller
+from integrations.api.callers import Caller, Kind
 from integrations.api.problems import Problem
 from integrations.models import Scope
 from registry.models import Doctor, InsuranceProvider
@@ -37,6 +37,9 @@ _SEEN = f"""
     CROSS JOIN (VALUES (%(status)s)) AS p (integration_status)
     WHERE d.id = %(doctor)s AND c.insurance_provider_id = %(provider)s AND {SHOWS}
 """  # noqa: S608  Names of columns and our own condition.
+
+
+_WORDS: dict[Kind, str] = {"api_key": "key", "oauth_client": "access token"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class MayCall(BasePermission):
         if needs.scope is not None and needs.scope not in caller.scopes:
             raise Problem(
                 "scope_missing",
-                detail=f"The key lacks the scope {needs.scope.value}.",
+                detail=f"The {_WORDS[caller.kind]} lacks the scope {needs.scope.value}.",
                 extra={"scope": needs.scope.value},
             )
         self._load(endpoint, caller.provider, needs)

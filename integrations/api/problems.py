@@ -19,6 +19,8 @@ from registry.actions.transactions import TooBusy
 MEDIA_TYPE = "application/problem+json"
 DOCS_PATH = "/api/docs/"
 AUTHENTICATE = 'Bearer realm="DocPort"'
+# RFC 6750, section 3.1: a client that reads this gets a new token by itself.
+_NEW_TOKEN = f'{AUTHENTICATE}, error="invalid_token"'
 
 log = structlog.get_logger(__name__)
 
@@ -60,15 +62,21 @@ CODES = {
     ),
     "not_authenticated": Code(
         401,
-        "No API key",
-        "Send Authorization: Bearer and your API key.",
-        "Add the header Authorization: Bearer dpk_…",
+        "No API key and no access token",
+        "Send Authorization: Bearer and your API key or an access token.",
+        "Add the header Authorization: Bearer dpk_… or Bearer dpt_…",
     ),
     "invalid_key": Code(
         401,
         "The API key opens nothing",
         "The API key is mistyped, unknown, revoked or out of date.",
         "Check the key; if it has ended, ask for a new one.",
+    ),
+    "invalid_token": Code(
+        401,
+        "The access token opens nothing",
+        "The access token is unknown or has ended, or its client was revoked.",
+        "Get a new one from POST /api/v1/oauth/token; each lasts 15 minutes.",
     ),
     "https_required": Code(
         403,
@@ -79,9 +87,9 @@ CODES = {
     ),
     "key_mode_mismatch": Code(
         403,
-        "Test key and live insurer, or the other way round",
-        "A sandbox insurer uses dpk_test_ keys and a live one dpk_live_ keys.",
-        "Use the key that belongs to this installation.",
+        "Test mode and a live insurer, or the other way round",
+        "A sandbox insurer uses test keys and clients, and a live one live ones.",
+        "Use the key or the client that was made for this mode.",
     ),
     "insurer_suspended": Code(
         403,
@@ -91,9 +99,9 @@ CODES = {
     ),
     "scope_missing": Code(
         403,
-        "The key lacks a scope",
-        "The key lacks the scope that this call needs.",
-        "Use a key with the scope that the answer names in scope.",
+        "A scope is missing",
+        "The key or the access token lacks the scope that this call needs.",
+        "Use a key or a token with the scope that the answer names in scope.",
     ),
     "not_found": Code(
         404,
@@ -261,7 +269,8 @@ def respond(problem: Problem, *, instance: str) -> Response:
     """Answer with a problem."""
     headers = dict(problem.headers)
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        headers.setdefault("WWW-Authenticate", AUTHENTICATE)
+        challenge = _NEW_TOKEN if problem.code == "invalid_token" else AUTHENTICATE
+        headers.setdefault("WWW-Authenticate", challenge)
     if problem.code in _PASSES:
         headers.setdefault("Retry-After", "1")
     return Response(

@@ -15,6 +15,7 @@ _EVERY_CALL = [
     "https_required",
     "not_authenticated",
     "invalid_key",
+    "invalid_token",
     "key_mode_mismatch",
     "insurer_suspended",
     "length_required",
@@ -30,7 +31,7 @@ _KEPT = {"slot_taken", "slot_not_available"}
 class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describe the API key."""
 
-    target_class = "integrations.api.authentication.ApiKeyAuthentication"
+    target_class = "integrations.api.authentication.BearerAuthentication"
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:

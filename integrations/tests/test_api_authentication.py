@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from integrations.actions import keys
-from integrations.models import Scope
+from integrations.models import NEWEST_VERSION, ApiKey, Scope
 from integrations.tests.factories import make_api_key
 from integrations.tests.insurers import as_documented, make_caller
 from registry.models import InsuranceProvider
@@ -28,6 +28,15 @@ def test_a_key_opens_the_api_and_its_use_is_noted() -> None:
     }
     assert response.json()["mode"] == "test"
     assert response.json()["scopes"] == ["doctors:read"]
+    assert response.json()["api_version"] == NEWEST_VERSION
+    assert response.json()["caller"] == {
+        "kind": "api_key",
+        "id": str(row.pk),
+        "name": "Booking system",
+        "last_four": key[-4:],
+        "expires_at": "2027-11-23T03:30:00Z",
+        "token_expires_at": None,
+    }
     row.refresh_from_db()
     assert (row.last_used_on, row.last_used_ip) == (NOW.date(), "127.0.0.1")
 
@@ -146,3 +155,21 @@ def test_https_is_answered_in_production(settings: Settings) -> None:
 
     assert Client().get("/api/v1/me", headers=headers, secure=True).status_code == 200
     assert Client().get("/api/v1/nothing", headers=headers, secure=True).status_code == 404
+
+
+def test_signing_in_and_the_keys_that_are_usable_agree() -> None:
+    suspended = make_provider(integration_status=InsuranceProvider.Status.SUSPENDED)
+    made = [
+        make_api_key(),
+        make_api_key(expires_at=NOW),
+        make_api_key(revoked_at=NOW + timedelta(days=1), revoked_by=make_admin()),
+        make_api_key(insurance_provider=suspended),
+    ]
+
+    opened = [
+        row
+        for row, key in made
+        if Client().get("/api/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    ]
+
+    assert opened == list(ApiKey.objects.usable_at(NOW)) == [made[0][0]]

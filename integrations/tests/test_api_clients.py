@@ -188,8 +188,8 @@ def test_what_has_ended_is_forgotten() -> None:
 def test_use_is_noted_once_a_day() -> None:
     client, _ = make_api_client()
 
-    clients.note_use(client_id=client.pk, ip="192.0.2.1", at=NOW)
-    clients.note_use(client_id=client.pk, ip="192.0.2.2", at=NOW)
+    clients.note_use(row_id=client.pk, ip="192.0.2.1", at=NOW)
+    clients.note_use(row_id=client.pk, ip="192.0.2.2", at=NOW)
 
     client.refresh_from_db()
     assert (client.last_used_on, client.last_used_ip) == (NOW.date(), "192.0.2.1")

@@ -124,12 +124,12 @@ def test_a_key_is_revoked_once() -> None:
 def test_use_is_noted_once_a_day() -> None:
     row, _ = make_api_key()
 
-    keys.note_use(key_id=row.pk, ip="192.0.2.1", at=NOW)
-    keys.note_use(key_id=row.pk, ip="192.0.2.2", at=NOW)
+    keys.note_use(row_id=row.pk, ip="192.0.2.1", at=NOW)
+    keys.note_use(row_id=row.pk, ip="192.0.2.2", at=NOW)
 
     row.refresh_from_db()
     assert (row.last_used_on, row.last_used_ip) == (NOW.date(), "192.0.2.1")
-    keys.note_use(key_id=row.pk, ip="192.0.2.2", at=NOW + timedelta(days=1))
+    keys.note_use(row_id=row.pk, ip="192.0.2.2", at=NOW + timedelta(days=1))
     row.refresh_from_db()
     assert row.last_used_ip == "192.0.2.2"
 

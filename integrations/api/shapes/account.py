@@ -1,7 +1,7 @@
 from rest_framework import serializers
 
 from integrations.api.shapes.base import Out, Utc
-from integrations.api.shapes.choices import KEY_MODES
+from integrations.api.shapes.choices import CALLER_KINDS, KEY_MODES
 from integrations.models import Scope
 
 
@@ -11,10 +11,19 @@ class InsurerOut(Out):
     slug = serializers.SlugField()
 
 
-class KeyOut(Out):
+class CallerOut(Out):
+    """The key that you call with, or the client that got your access token."""
+
+    kind = serializers.ChoiceField(CALLER_KINDS)
+    id = serializers.UUIDField(help_text="Of a client: its `client_id`.")
     name = serializers.CharField()
-    last_four = serializers.RegexField("^[0-9A-Za-z]{4}$")
+    last_four = serializers.RegexField(
+        "^[0-9A-Za-z]{4}$", allow_null=True, help_text="How the key ends; null for a client."
+    )
     expires_at = Utc()
+    token_expires_at = Utc(
+        allow_null=True, help_text="When your access token ends, if you use one."
+    )
 
 
 class LimitsOut(Out):
@@ -29,5 +38,8 @@ class MeOut(Out):
     insurer = InsurerOut()
     mode = serializers.ChoiceField(KEY_MODES)
     scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
-    key = KeyOut()
+    api_version = serializers.RegexField(
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", help_text="The version that your calls are answered by."
+    )
+    caller = CallerOut()
     limits = LimitsOut()

@@ -27,6 +27,10 @@ _REASON_MEANINGS = {
 }
 REASONS = [(reason.value, _REASON_MEANINGS[reason]) for reason in Reason]
 PROBLEM_CODES = [(code, meaning.title) for code, meaning in CODES.items()]
+CALLER_KINDS = [
+    ("api_key", "An API key, which you send with each call"),
+    ("oauth_client", "A client, which gets access tokens"),
+]
 KEY_MODES = [("test", "Synthetic doctors only"), ("live", "Real doctors")]
 DAYS = [(day.name, day.label) for day in DayOfWeek]
 EVENT_TYPES = [

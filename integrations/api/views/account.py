@@ -23,7 +23,8 @@ class Me(InsurerView):
         operation_id="me",
         tags=["Account"],
         summary="Who you are",
-        description="Your insurer, what this key may do, and the limits that apply to you.",
+        description="Your insurer, what this key or access token may do and how long it lasts, "
+        "and the limits that apply to you.",
         responses=MeOut,
     )
     def get(self, request: Request) -> Response:
@@ -34,10 +35,15 @@ class Me(InsurerView):
                 "insurer": {"id": str(insurer.pk), "name": insurer.name, "slug": insurer.slug},
                 "mode": "test" if caller.is_test else "live",
                 "scopes": sorted(caller.scopes),
-                "key": {
+                "api_version": caller.api_version,
+                "caller": {
+                    "kind": caller.kind,
+                    "id": str(caller.id),
                     "name": caller.name,
                     "last_four": caller.last_four,
                     "expires_at": instant(caller.expires_at),
+                    "token_expires_at": caller.token_expires_at
+                    and instant(caller.token_expires_at),
                 },
                 "limits": {
                     "body_bytes": MOST_BYTES,
