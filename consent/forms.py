@@ -48,13 +48,13 @@ class ConsentForm(forms.Form):
         super().__init__(data)
         self.words, self.zone, self.standing = notice, zone, standing
         classes = [(piece.code, piece.name) for piece in notice.data_classes]
-        self.fields["data_classes"].choices = classes  # type: ignore[attr-defined]
+        self.fields["data_classes"].choices = classes  # type: ignore[attr-defined]  # A choice field's.
         if standing is not None:
             self.initial = {"data_classes": standing.data_classes, "period": OPEN_ENDED}
         if standing is not None and standing.expires_at is not None:
             until = standing.expires_at.astimezone(zone)
             label = f"Until {until:%A} {until.day} {until:%B %Y}, as now"
-            self.fields["period"].choices = [(AS_NOW, label), *PERIODS]  # type: ignore[attr-defined]
+            self.fields["period"].choices = [(AS_NOW, label), *PERIODS]  # type: ignore[attr-defined]  # A choice field's.
             self.initial["period"] = AS_NOW
 
     def clean_data_classes(self) -> list[str]:

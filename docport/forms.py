@@ -14,7 +14,7 @@ class _OurWords:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():  # type: ignore[attr-defined]  # A form's own.
             field.widget.attrs.pop("placeholder", None)
-        if first_password := self.fields.get("password1"):  # type: ignore[attr-defined]
+        if first_password := self.fields.get("password1"):  # type: ignore[attr-defined]  # A form's own.
             first_password.help_text = RULES
 
 
@@ -22,29 +22,29 @@ class LoginForm(_OurWords, forms.LoginForm):  # type: ignore[misc]  # allauth ha
     pass
 
 
-class SignupForm(_OurWords, forms.SignupForm):  # type: ignore[misc]
+class SignupForm(_OurWords, forms.SignupForm):  # type: ignore[misc]  # allauth has no types.
     pass
 
 
-class AddEmailForm(_OurWords, forms.AddEmailForm):  # type: ignore[misc]
+class AddEmailForm(_OurWords, forms.AddEmailForm):  # type: ignore[misc]  # allauth has no types.
     pass
 
 
-class ChangePasswordForm(_OurWords, forms.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(_OurWords, forms.ChangePasswordForm):  # type: ignore[misc]  # allauth has no types.
     pass
 
 
-class SetPasswordForm(_OurWords, forms.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(_OurWords, forms.SetPasswordForm):  # type: ignore[misc]  # allauth has no types.
     pass
 
 
-class ResetPasswordForm(_OurWords, forms.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(_OurWords, forms.ResetPasswordForm):  # type: ignore[misc]  # allauth has no types.
     pass
 
 
-class ResetPasswordKeyForm(_OurWords, forms.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(_OurWords, forms.ResetPasswordKeyForm):  # type: ignore[misc]  # allauth has no types.
     pass
 
 
-class ReauthenticateForm(_OurWords, forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(_OurWords, forms.ReauthenticateForm):  # type: ignore[misc]  # allauth has no types.
     pass

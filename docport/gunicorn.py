@@ -13,7 +13,7 @@ keepalive = 5
 max_requests = 10_000
 max_requests_jitter = 1_000
 # Workers prove that they live by touching a file; on a slow disk that would block them.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  Gunicorn's files there have no name.
 # Nothing here is steered while it runs, and the socket would lie in the home directory.
 control_socket_disable = True
 # Our own log has a line for each request, without query strings.

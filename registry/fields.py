@@ -63,7 +63,7 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]  # Gener
             return value
         return _Sealed(encrypt(str(value).encode(), context=self.context_of(row.pk)))
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002  Django's signature.
         if value is None:
             return None
         if not isinstance(value, _Sealed):

@@ -18,8 +18,7 @@ def development_environment() -> dict[str, str]:
 
 def new_secrets() -> dict[str, str]:
     """Generate SECRET_KEY, FIELD_KEYS and RECEIPT_KEYS in the formats that settings read."""
-    # Only the first start of a checkout generates keys, so only it pays for this import.
-    from joserfc.jwk import OKPKey  # noqa: PLC0415
+    from joserfc.jwk import OKPKey  # noqa: PLC0415  Only a checkout's first start pays for it.
 
     field_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     key = OKPKey.generate_key("Ed25519", {"kid": secrets.token_hex(8), "use": "sig"})

@@ -21,10 +21,10 @@ POLL_SECONDS = 0.2
 def server(name: str, places: Places) -> Server:
     """Give the server of this name; each brings its own client library, so one is imported."""
     if name == "postgres":
-        from docport.embedded.postgres_server import PostgresServer  # noqa: PLC0415
+        from docport.embedded.postgres_server import PostgresServer  # noqa: PLC0415  Not both in one process.
 
         return PostgresServer(places)
-    from docport.embedded.redis_server import RedisServer  # noqa: PLC0415
+    from docport.embedded.redis_server import RedisServer  # noqa: PLC0415  Not both in one process.
 
     return RedisServer(places)
 

@@ -62,8 +62,7 @@ def _flush_append_only(
 
 @pytest.fixture(autouse=True, scope="session")
 def _append_only_tables_can_be_flushed() -> Iterator[None]:
-    # Django has no public place for what happens between two transactional tests.
-    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # noqa: SLF001
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # noqa: SLF001  Nothing public does what happens between two tests.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             TransactionTestCase, "_fixture_teardown", lambda self: _flush_append_only(flush, self)

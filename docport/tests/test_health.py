@@ -140,8 +140,7 @@ def test_webhooks_that_wait_for_an_insurer_are_no_fault(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("last_attempt_failed", [True, False])
 def test_webhooks_behind_a_dead_insurer_are_told_but_no_fault(
-    client: Client,
-    last_attempt_failed: bool,  # noqa: FBT001
+    client: Client, *, last_attempt_failed: bool
 ) -> None:
     beat()
     dead = make_endpoint(failing_since=NOW if last_attempt_failed else None)

@@ -143,7 +143,7 @@ def vetted_addresses(host: str, port: int, *, plain: bool) -> list[Address]:
         raise TargetUnknown from error
     if not all(_may_call(str(sockaddr[0]), plain=plain) for *_, sockaddr in found):
         raise TargetForbidden
-    return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]  # type: ignore[arg-type]
+    return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]  # type: ignore[arg-type]  # Other shapes are for a Python without IPv6.
 
 
 def _may_call(address: str, *, plain: bool) -> bool:

@@ -41,14 +41,14 @@ class _Hurried:
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self._hurry()
-        return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]
+        return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]  # Mixed into sockets only.
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         self._hurry()
-        super().sendall(*args, **kwargs)  # type: ignore[misc]
+        super().sendall(*args, **kwargs)  # type: ignore[misc]  # Mixed into sockets only.
 
     def _hurry(self) -> None:
-        self.settimeout(_time_left(deadline.get()))  # type: ignore[attr-defined]
+        self.settimeout(_time_left(deadline.get()))  # type: ignore[attr-defined]  # Mixed into sockets only.
 
 
 class _Socket(_Hurried, socket.socket):
@@ -136,10 +136,9 @@ class GuardedAdapter(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **__: Any) -> None:
         """Make the pools of guarded connections only."""
         manager = PoolManager(num_pools=connections, maxsize=maxsize)
-        # urllib3 only calls them.
         manager.pool_classes_by_scheme = {
-            "http": partial(_Pool, resolver=self._resolver),  # type: ignore[dict-item]
-            "https": partial(_TLSPool, resolver=self._resolver),  # type: ignore[dict-item]
+            "http": partial(_Pool, resolver=self._resolver),  # type: ignore[dict-item]  # It is only called.
+            "https": partial(_TLSPool, resolver=self._resolver),  # type: ignore[dict-item]  # It is only called.
         }
         self.poolmanager = manager
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.test import Client
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from integrations.api.views.schema import description
 from integrations.tests.factories import make_api_key

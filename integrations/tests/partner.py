@@ -109,12 +109,15 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def running_partner(tls: ssl.SSLContext | None = None) -> Iterator[Partner]:
     """Run a partner until the block ends."""
-    handler = type("Handler", (_Handler,), {})
-    server = _Server(("127.0.0.1", 0), handler)
+
+    class Handler(_Handler):
+        """The handler of this partner alone."""
+
+    server = _Server(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     partner = Partner(server.server_port, "https" if tls else "http")
-    handler.partner = partner  # type: ignore[attr-defined]
+    Handler.partner = partner
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

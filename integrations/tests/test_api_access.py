@@ -9,7 +9,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, get_resolver
 from django.urls.resolvers import URLResolver
 
-from consent.models import DataClass
+from consent.models import Consent, DataClass
 from integrations.api.permissions import MayCall, Needs
 from integrations.api.views.account import UnknownPath
 from integrations.api.views.base import InsurerView
@@ -109,6 +109,10 @@ def test_no_call_answers_without_its_scope() -> None:
             assert (response.status_code, response.json()["code"]) == (403, "scope_missing"), path
 
 
+def filled_in(path: str, ids: dict[str, str]) -> str:
+    return re.sub(r"<\w+:(\w+)>", lambda found: ids[found[1]], path)
+
+
 def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist() -> None:
     caller, other = make_caller(), make_caller()
     doctor = share(other)
@@ -120,6 +124,7 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
         "doctor_id": str(doctor.pk),
         "appointment_id": str(appointment.pk),
         "hold_id": str(hold.pk),
+        "consent_id": str(Consent.objects.get(doctor=doctor).pk),
     }
     with_ids = [call for call in calls() if "<" in call[1]]
     assert len(with_ids) >= 9
@@ -127,7 +132,7 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
     for method, path, _ in with_ids:
         answers = []
         for ids in (theirs, dict.fromkeys(theirs, UNKNOWN_ID), dict.fromkeys(theirs, "nonsense")):
-            filled = re.sub(r"<\w+:(\w+)>", lambda found, ids=ids: ids[found[1]], path)  # type: ignore[misc]
+            filled = filled_in(path, ids)
             client = Client(headers={"Authorization": f"Bearer {caller.key}"})
             response = client.generic(
                 method, filled, b'{"reason": "other"}', content_type="application/json"

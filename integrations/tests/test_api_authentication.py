@@ -113,7 +113,7 @@ def test_a_suspended_insurer_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(("status", "is_test"), [("LIVE", True), ("SANDBOX", False)])
-def test_the_mode_of_the_key_must_be_the_insurers(status: str, is_test: bool) -> None:  # noqa: FBT001
+def test_the_mode_of_the_key_must_be_the_insurers(*, status: str, is_test: bool) -> None:
     provider = make_provider(integration_status=status)
 
     response = make_caller(insurance_provider=provider, is_test=is_test).get("/me")

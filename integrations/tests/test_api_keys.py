@@ -96,7 +96,7 @@ def test_the_mode_of_a_key_is_that_of_its_insurer() -> None:
 
 
 @pytest.mark.parametrize("is_test", [True, False])
-def test_a_suspended_insurer_gets_no_key(is_test: bool) -> None:  # noqa: FBT001  A parameter of the test.
+def test_a_suspended_insurer_gets_no_key(*, is_test: bool) -> None:
     suspended = make_provider(integration_status=InsuranceProvider.Status.SUSPENDED)
 
     with pytest.raises(keys.InsurerSuspended):

@@ -204,7 +204,7 @@ def _apply(row: models.Model, values: Mapping[str, Any], allowed: frozenset[str]
         raise TypeError(f"{sorted(unknown)} cannot be changed here")
     changed = []
     for name, value in values.items():
-        column: models.Field[Any, Any] = row._meta.get_field(name)  # type: ignore[assignment]
+        column: models.Field[Any, Any] = row._meta.get_field(name)  # type: ignore[assignment]  # What is allowed is columns.
         new = column.to_python(value)
         new = None if new == "" and column.null else new
         if getattr(row, name) != new:

@@ -89,7 +89,7 @@ def test_while_another_seals_nothing_is_done() -> None:
     record(1)
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [audit._LOCK])  # noqa: SLF001
+        cursor.execute("SELECT pg_advisory_lock(%s)", [audit._LOCK])  # noqa: SLF001  Whoever seals holds it.
 
     try:
         assert actions.seal_audit(at=NOW) == 0

@@ -23,7 +23,7 @@ CONTACT = reverse("registry:profile_edit", args=["contact"])
 
 
 def request_of(user: User) -> SignedInRequest:
-    request: SignedInRequest = RequestFactory().get("/")  # type: ignore[assignment]
+    request: SignedInRequest = RequestFactory().get("/")  # type: ignore[assignment]  # The user follows.
     request.user = user
     return request
 

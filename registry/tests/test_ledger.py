@@ -83,7 +83,7 @@ def test_what_docport_does_by_itself_has_no_actor() -> None:
 
 
 @pytest.mark.parametrize("by_id", [True, False])
-def test_an_event_waits_in_the_outbox(broker: Broker, by_id: bool) -> None:  # noqa: FBT001
+def test_an_event_waits_in_the_outbox(broker: Broker, *, by_id: bool) -> None:
     doctor, provider = make_doctor(), make_provider()
 
     ledger.publish(

@@ -51,7 +51,7 @@ _STANDING = f"""
                 AND status <> 'CANCELLED' AND token_number IS NOT NULL AND NOT ({_ENDED_HOLD})
         ) AS tokens
 """  # noqa: S608  Nothing of it comes from outside.
-_CLEAR = f"DELETE FROM appointments WHERE {_ENDED_HOLD} RETURNING id"  # noqa: S608
+_CLEAR = f"DELETE FROM appointments WHERE {_ENDED_HOLD} RETURNING id"  # noqa: S608  Our own condition.
 
 
 class ExternalIdUsed(Refused):

@@ -11,23 +11,25 @@ from scheduling import slots
 from scheduling.models import Appointment
 
 _Reason = Appointment.CancelReason
+# Why a doctor cancels; the other reasons are for insurers and for withdrawing.
+REASONS = [
+    (reason.value, reason.label)
+    for reason in (
+        _Reason.DOCTOR_UNAVAILABLE,
+        _Reason.DOCTOR_LEAVE,
+        _Reason.PATIENT_REQUEST,
+        _Reason.DUPLICATE,
+        _Reason.OTHER,
+    )
+]
 
 
 class CancelForm(forms.Form):
-    """Why a doctor cancels; the other reasons are for insurers and for withdrawing."""
+    """Why a doctor cancels, and in what words."""
 
     reason = forms.ChoiceField(
         label="Why do you cancel?",
-        choices=[
-            (reason.value, reason.label)
-            for reason in (
-                _Reason.DOCTOR_UNAVAILABLE,
-                _Reason.DOCTOR_LEAVE,
-                _Reason.PATIENT_REQUEST,
-                _Reason.DUPLICATE,
-                _Reason.OTHER,
-            )
-        ],
+        choices=REASONS,
         widget=forms.RadioSelect,
         error_messages={"required": "Choose why you cancel."},
     )

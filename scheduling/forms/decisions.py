@@ -10,13 +10,12 @@ from django.utils.html import escape
 
 from scheduling import wording
 from scheduling.actions import Decision
-from scheduling.forms.appointments import CancelForm
+from scheduling.forms.appointments import REASONS
 from scheduling.models import Appointment
 
 # Every field of the question begins with it; all others belong to what is to be saved.
 PREFIX = "decision"
 KEEP, CANCEL, EACH = "keep", "cancel", "each"
-REASONS = CancelForm.base_fields["reason"].choices  # type: ignore[attr-defined]
 # A browser sends only so many fields; with more appointments, one reason serves them all.
 MOST_WITH_OWN_WORDS = 40
 _LIST = f"{PREFIX}-for"

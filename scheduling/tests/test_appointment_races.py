@@ -257,9 +257,7 @@ def test_one_id_books_one_hold(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize(("undone", "expected"), [(False, "SlotTaken"), (True, "done")])
 def test_a_move_waits_for_who_is_taking_the_place(
-    clinic: Clinic,
-    undone: bool,  # noqa: FBT001
-    expected: str,
+    clinic: Clinic, *, undone: bool, expected: str
 ) -> None:
     booked = clinic.book(TUESDAY_AT_9 + QUARTER)
     rival = clinic.new_insurer()

@@ -276,7 +276,7 @@ def test_another_place_has_no_such_slot(book: Book, doctor: Doctor) -> None:
 
 def test_a_naive_start_is_refused(book: Book) -> None:
     with pytest.raises(slots.BadRange):
-        book(start=datetime(2026, 11, 24, 9))  # noqa: DTZ001
+        book(start=TUESDAY_AT_9.replace(tzinfo=None))
 
 
 def test_an_insurer_keeps_to_its_share_of_a_day(

@@ -54,7 +54,7 @@ MONDAY_MORNING = {"0-0-start_time": "9", "0-0-end_time": "1pm"}
 
 
 def test_a_stranger_signs_in_first(client: Client) -> None:
-    assert client.get(HOURS).url.startswith("/accounts/login/")  # type: ignore[attr-defined]
+    assert client.get(HOURS)["Location"].startswith("/accounts/login/")
 
 
 def test_without_a_place_the_next_step_is_named(page: Client) -> None:

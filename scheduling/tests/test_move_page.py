@@ -70,7 +70,7 @@ def chosen(appointment: Appointment, **given: str) -> dict[str, str]:
 
 
 def test_a_stranger_signs_in_first(client: Client, booked: Appointment) -> None:
-    assert client.get(address(booked)).url.startswith("/accounts/login/")  # type: ignore[attr-defined]
+    assert client.get(address(booked))["Location"].startswith("/accounts/login/")
 
 
 def test_someone_elses_appointment_is_not_found(page: Client) -> None:

@@ -303,8 +303,5 @@ def test_a_naive_start_is_refused(clinic: Clinic) -> None:
 
     with pytest.raises(slots.BadRange):
         actions.move(
-            appointment=booked,
-            start=datetime(2026, 11, 24, 9),  # noqa: DTZ001
-            by=clinic.user,
-            at=NOW,
+            appointment=booked, start=TUESDAY_AT_9.replace(tzinfo=None), by=clinic.user, at=NOW
         )

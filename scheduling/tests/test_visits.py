@@ -257,8 +257,7 @@ def test_a_leave_does_not_keep_an_undo_from_its_place(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize("is_taken", [True, False])
 def test_without_a_slot_like_its_own_nobody_else_may_be_there(
-    clinic: Clinic,
-    is_taken: bool,  # noqa: FBT001
+    clinic: Clinic, *, is_taken: bool
 ) -> None:
     booked = cancel(clinic, clinic.book())
     Availability.objects.update(slot_duration_minutes=30, capacity=3)

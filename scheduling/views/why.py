@@ -75,8 +75,8 @@ def why(request: SignedInRequest, day: date) -> HttpResponse:
 
 
 def _insurers(doctor: Doctor) -> list[InsuranceProvider]:
-    Status = InsuranceProvider.Status  # noqa: N806
-    world = Status.SANDBOX if doctor.is_sandbox else Status.LIVE
+    worlds = InsuranceProvider.Status
+    world = worlds.SANDBOX if doctor.is_sandbox else worlds.LIVE
     return list(InsuranceProvider.objects.filter(integration_status=world).order_by("name"))
 
 

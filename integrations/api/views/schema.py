@@ -14,8 +14,8 @@ from integrations.api.views.base import InsurerView
 @cache
 def description() -> dict[str, Any]:
     """Give the OpenAPI description; it is the same for everybody."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    made = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # The library has no types here.
+    made = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # The library has no types here.
     return complete(made)
 
 

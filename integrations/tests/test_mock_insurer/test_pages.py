@@ -255,7 +255,8 @@ def test_other_hosts_and_other_sites_are_refused(mock: Mock) -> None:
 )
 def test_bodies_are_limited(mock: Mock, header: str, status: bytes) -> None:
     host = mock.url.removeprefix("http://")
-    with socket.create_connection(tuple(host.split(":"))) as client:  # type: ignore[arg-type]
+    address, port = host.split(":")
+    with socket.create_connection((address, int(port))) as client:
         client.sendall(f"POST /book.json HTTP/1.1\r\nHost: {host}\r\n{header}\r\n\r\n".encode())
 
         assert status in client.recv(100)

@@ -1,3 +1,4 @@
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_erased_means_gone_from_the_file(mock: Mock, tmp_path: Path) -> None:
     mock.push()
     mock.say("DELETE", f"/docport/doctors/{DOCTOR}", {"reason": "revoked"}, signed_at=NOW + 1)
 
-    connection = mock.insurer.store._connect()  # noqa: SLF001
+    connection = sqlite3.connect(tmp_path / "nila.sqlite3")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
 

@@ -63,7 +63,7 @@ def test_an_altered_message_is_not_genuine(wrong: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("seconds", "genuine"), [(-301, False), (-300, True), (300, True), (301, False)]
 )
-def test_a_message_is_good_for_five_minutes_both_ways(seconds: int, genuine: bool) -> None:  # noqa: FBT001
+def test_a_message_is_good_for_five_minutes_both_ways(*, seconds: int, genuine: bool) -> None:
     signature = sign("m", NOW, b"{}", secret=SECRET)
     headers = {"webhook-id": "m", "webhook-timestamp": str(NOW), "webhook-signature": signature}
 
