@@ -79,11 +79,11 @@ class Waiting:
             self.statements += 1
             return wait(connection, self._timed(calls), *given, **named)
 
-        psycopg.Connection.wait = timed  # type: ignore[assignment, method-assign]
+        psycopg.Connection.wait = timed  # type: ignore[assignment, method-assign]  # Only while it counts.
         return self
 
     def __exit__(self, *_: object) -> None:
-        psycopg.Connection.wait = self._wait  # type: ignore[method-assign]
+        psycopg.Connection.wait = self._wait  # type: ignore[method-assign]  # Only while it counts.
 
     def _timed(self, calls: "Generator[Any, Any, Any]") -> "Generator[Any, Any, Any]":
         try:

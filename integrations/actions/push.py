@@ -314,7 +314,7 @@ def retry_failing(*, provider: UUID, at: datetime) -> None:
 
 
 def _wait(attempts: int, outcome: Outcome) -> timedelta:
-    planned = WAITS[min(attempts, len(WAITS)) - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311
+    planned = WAITS[min(attempts, len(WAITS)) - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  No secret.
     return max(planned, outcome.retry_after or planned)
 
 

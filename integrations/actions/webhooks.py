@@ -265,7 +265,7 @@ def _retry_or_park(delivery: WebhookDelivery, outcome: Outcome) -> None:
 
 
 def _wait(outcome: Outcome) -> timedelta:
-    planned = WAITS[outcome.job.attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311
+    planned = WAITS[outcome.job.attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  No secret.
     return max(planned, outcome.retry_after or planned)
 
 

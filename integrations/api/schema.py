@@ -28,7 +28,7 @@ _WITH_BODY = ["malformed_json", "unsupported_media_type"]
 _KEPT = {"slot_taken", "slot_not_available"}
 
 
-class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # The library has no types here.
     """Describe the API key."""
 
     target_class = "integrations.api.authentication.BearerAuthentication"
@@ -78,7 +78,7 @@ class ApiSchema(AutoSchema):
         method = self.method
         self.method = "POST" if method == "PATCH" else method
         try:
-            return super()._get_request_for_media_type(*args, **kwargs)  # type: ignore[no-untyped-call]
+            return super()._get_request_for_media_type(*args, **kwargs)  # type: ignore[no-untyped-call]  # The library has no types here.
         finally:
             self.method = method
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,6 +10,7 @@ from consent.models import Consent, ConsentEvent
 from consent.tests.factories import make_consent, make_request, make_withdrawn_consent
 from registry.models import InsuranceProvider, OutboxEvent, User
 from registry.tests.factories import make_location, make_provider, make_user
+from scheduling import actions
 from scheduling.models import Appointment
 from scheduling.tests.factories import make_appointment
 
@@ -168,15 +170,13 @@ def test_ticks_without_that_choice_cancel_nothing(
 def test_an_appointment_that_somebody_else_just_cancelled_stops_nothing(
     doctors_client: Client, standing: Consent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scheduling import actions  # noqa: PLC0415
-
     make_booking(standing)
     cancel = actions.cancel
 
-    def cancel_after_the_insurer(*, appointment: Appointment, **given: object) -> Appointment:
+    def cancel_after_the_insurer(*, appointment: Appointment, **given: Any) -> Appointment:
         provider = appointment.insurance_provider
         cancel(appointment=appointment, reason="patient_request", by=provider, at=FAR_AWAY)
-        return cancel(appointment=appointment, **given)  # type: ignore[arg-type]
+        return cancel(appointment=appointment, **given)
 
     monkeypatch.setattr(actions, "cancel", cancel_after_the_insurer)
     doctors_client.post(address(standing.insurance_provider), {"appointments": "all"})
