@@ -6,7 +6,8 @@ from pathlib import Path
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
-threads = 4
+# Half of them may wait for events: `integrations.api.waiting`.
+threads = 8
 timeout = 30
 graceful_timeout = 8
 keepalive = 5

@@ -19,6 +19,7 @@ from integrations.api.problems import Problem
 from registry.reference import Language, Specialization, State
 from scheduling.models import Appointment, AppointmentStatus, Mode
 
+MOST_WAIT_SECONDS = 20
 MOST_ROWS = 100
 _AROUND = ("latitude", "longitude", "distance_km")
 _BOOKED = [choice for choice in AppointmentStatus.choices if choice[0] != "HELD"]
@@ -188,6 +189,13 @@ class EventQuery(Exact):
     )
     limit = serializers.IntegerField(
         min_value=1, max_value=MOST_ROWS, default=MOST_ROWS, help_text="How many at most."
+    )
+    wait = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_WAIT_SECONDS,
+        default=0,
+        help_text="So many seconds to wait for an event when there is none; then, or when too many "
+        "calls wait already, the answer is an empty page.",
     )
 
 

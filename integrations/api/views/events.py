@@ -5,11 +5,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations import representations
+from integrations.api.authentication import BearerAuthentication
 from integrations.api.permissions import Needs
 from integrations.api.problems import Problem, wrong_parameter
 from integrations.api.serializers import EventQuery, query_of
 from integrations.api.shapes import EventsOut
 from integrations.api.views.base import InsurerView
+from integrations.api.waiting import wait_for
 from integrations.models import Scope
 from integrations.representations import Entry
 
@@ -24,14 +26,15 @@ class Events(InsurerView):
         tags=["Events"],
         summary="Your feed of events",
         description="Everything that changed for you, numbered without gaps. Keep `next_after` "
-        "with what you did, and ask again from there: nothing is missed and nothing comes twice.",
+        "with what you did, and ask again from there: nothing is missed and nothing comes twice. "
+        "With `wait` an answer comes as soon as there is an event.",
         parameters=[EventQuery],
         responses=EventsOut,
     )
     def get(self, request: Request) -> Response:
         query = query_of(EventQuery, request.query_params)
         after = query["after"]
-        head, entries = representations.feed(self.provider, after=after, limit=query["limit"])
+        head, entries = self._feed(after, query["limit"], wait=query["wait"])
         if after > head:
             detail = f"Your feed has come to {head}."
             raise wrong_parameter("after", "beyond_head", detail, head=head)
@@ -44,6 +47,17 @@ class Events(InsurerView):
                 "head": head,
             }
         )
+
+    def _feed(self, after: int, limit: int, *, wait: int) -> tuple[int, list[Entry]]:
+        found = wait_for(
+            lambda: representations.feed(self.provider, after=after, limit=limit),
+            seconds=wait,
+            until=lambda found: found[0] != after,
+        )
+        if wait:
+            # What opened the call may have been revoked meanwhile.
+            BearerAuthentication().authenticate(self.request)
+        return found
 
     def _has_forgotten(self, after: int, head: int, entries: list[Entry]) -> bool:
         """Tell whether what follows `after` is older than the feed keeps, or is gone already."""
