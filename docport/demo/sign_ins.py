@@ -47,7 +47,8 @@ class SignIns:
         Args:
             admin: the admin's email.
             doctors: ids and emails.
-            insurers: `name`, `slug`, `api_key`, `mock_url` and `webhook_secret` of each.
+            insurers: `name`, `slug`, `api_key`, `mock_url`, `webhook_secret` and
+                `webhook_public_key` of each.
         """
         content = {
             "base_url": base_url,

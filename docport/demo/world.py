@@ -161,13 +161,16 @@ def _write(
                 "slug": insurer.slug,
                 "api_key": _key(insurer, sign_ins, admin, at),
                 "mock_url": addresses.mock(number),
-                "webhook_secret": endpoints.keep(
-                    insurer=insurer, url=insurer.webhook_url, by=admin, at=at
-                ).secret,
+                **_signing(insurer, admin, at),
             }
             for number, insurer in enumerate(insurers, start=1)
         ],
     )
+
+
+def _signing(insurer: InsuranceProvider, admin: User, at: datetime) -> dict[str, str]:
+    endpoint = endpoints.keep(insurer=insurer, url=insurer.webhook_url, by=admin, at=at)
+    return {"webhook_secret": endpoint.secret, "webhook_public_key": endpoint.public_key}
 
 
 def _key(insurer: InsuranceProvider, sign_ins: SignIns, admin: User, at: datetime) -> str:

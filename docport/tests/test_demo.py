@@ -157,7 +157,8 @@ def test_the_file_tells_how_to_sign_in(tmp_path: Path) -> None:
     for person in demo["doctors"]:
         assert User.objects.get(doctor_id=person["id"]).email == person["email"]
     for number, insurer in enumerate(demo["insurers"], start=1):
-        assert insurer.keys() == {"name", "slug", "api_key", "mock_url", "webhook_secret"}
+        signing = {"webhook_secret", "webhook_public_key"}
+        assert insurer.keys() == {"name", "slug", "api_key", "mock_url"} | signing
         assert insurer["mock_url"] == f"http://127.0.0.1:{8000 + number}"
         key = ApiKey.objects.get(sha256=digest(insurer["api_key"]))
         assert key.is_test
@@ -166,6 +167,7 @@ def test_the_file_tells_how_to_sign_in(tmp_path: Path) -> None:
         endpoint = WebhookEndpoint.objects.get(insurance_provider=key.insurance_provider)
         assert endpoint.url == f"{insurer['mock_url']}/docport/webhooks"
         assert endpoint.secret == insurer["webhook_secret"]
+        assert endpoint.public_key == insurer["webhook_public_key"]
 
 
 @pytest.mark.django_db
@@ -224,7 +226,7 @@ def test_the_mock_insurers_follow_the_port_and_keep_their_secrets(tmp_path: Path
     assert first.api_base_url == "http://127.0.0.1:9001/docport"
     endpoint = WebhookEndpoint.objects.get(insurance_provider=first)
     assert endpoint.url == "http://127.0.0.1:9001/docport/webhooks"
-    moved = AuditLog.objects.filter(action__in=["insurer.updated", "webhook_endpoint.moved"])
+    moved = AuditLog.objects.filter(action__in=["insurer.updated", "webhook_endpoint.changed"])
     assert moved.count() == 2 * len(INSURERS)
 
 

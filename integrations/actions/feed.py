@@ -51,17 +51,19 @@ _APPEND = f"""
     ORDER BY copy.id
     RETURNING id
 """  # noqa: S608  Our own condition.
-# What comes while an endpoint is disabled waits for it.
+# What comes while an endpoint is disabled, or has not answered its challenge, waits for it.
 _DELIVER = f"""
     INSERT INTO webhook_deliveries (
-        id, endpoint_id, feed_entry_id, subject, status, attempts, next_attempt_at, last_error,
-        created_at, updated_at
+        id, endpoint_id, feed_entry_id, event_type, subject, status, attempts, next_attempt_at,
+        last_error, created_at, updated_at
     )
-    SELECT {UUID7}, endpoint.id, entry.id, event.subject, 'PENDING', 0, %(at)s, '', %(at)s, %(at)s
+    SELECT {UUID7}, endpoint.id, entry.id, event.type, event.subject, 'PENDING', 0, %(at)s,
+        '', %(at)s, %(at)s
     FROM feed_entries AS entry
     JOIN outbox_events AS event ON event.id = entry.event_id
     JOIN webhook_endpoints AS endpoint
         ON endpoint.insurance_provider_id = entry.insurance_provider_id
+        AND endpoint.status <> 'DELETED'
         AND (endpoint.event_types = '{{}}' OR event.type = ANY(endpoint.event_types))
     WHERE entry.id = ANY(%(entries)s)
     ORDER BY entry.id

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Case, F, When
 from requests import Session
 
 from consent.models import Consent, visible_doctors
@@ -181,9 +181,10 @@ def prepare(syncs: Iterable[ProviderDoctorSync], *, at: datetime) -> list[Job]:
 
 
 def _secrets(provider: InsuranceProvider, at: datetime) -> list[str]:
-    # Enabled ones first; the secret of a disabled one is still the insurer's.
-    endpoints = WebhookEndpoint.objects.filter(insurance_provider=provider)
-    endpoint = endpoints.order_by("-status", "created_at").first()
+    # Enabled ones first; the secret of one that is sent nothing is still the insurer's.
+    endpoints = WebhookEndpoint.objects.standing().filter(insurance_provider=provider)
+    enabled_first = Case(When(status=WebhookEndpoint.Status.ENABLED, then=0), default=1)
+    endpoint = endpoints.order_by(enabled_first, "created_at").first()
     return [] if endpoint is None else secrets_in_force(endpoint, at=at)
 
 

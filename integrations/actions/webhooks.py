@@ -20,7 +20,7 @@ from integrations import outgoing, representations
 from integrations.actions import recipients
 from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, SLOW_AFTER, Line
 from integrations.connectors.webhooks import client, mapping
-from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from integrations.models import CHALLENGE, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from registry import ledger
 
 # How long after each failed attempt the next one comes, never earlier and up to a fifth later.
@@ -32,17 +32,17 @@ WAITS = (
 LEASE = timedelta(seconds=60)
 _JITTER = 0.2
 _GONE = "The endpoint answered 410 Gone."
-_GONE_ERROR = "http_410"
+_NOT_ANSWERED = "challenge_not_answered"
 _INTERNAL_ERROR = "internal_error"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.webhooks', 0))"
 
 # Of each subject only the oldest unfinished event may go to an endpoint. Every endpoint gets a
 # first place before any gets a second, and the lock keeps the most at once true for all workers.
-# Endpoints whose last attempt failed, or that have not answered yet to one that began a while ago,
-# have only a share of the sends between them all.
+# Endpoints whose last attempt failed, or that have not answered yet to one that began a while ago
+# or to their challenge, have only a share of the sends between them all. A challenge comes alone.
 _DUE = """
     WITH endpoint AS MATERIALIZED (
-        SELECT id, failing_since IS NOT NULL OR EXISTS (
+        SELECT id, status, status = 'PENDING' OR failing_since IS NOT NULL OR EXISTS (
             SELECT FROM webhook_deliveries AS slow
             WHERE slow.endpoint_id = webhook_endpoints.id AND slow.status = 'PENDING'
                   AND slow.lease_until > %(at)s AND slow.lease_until <= %(slow)s
@@ -51,14 +51,15 @@ _DUE = """
             WHERE held.endpoint_id = webhook_endpoints.id AND held.status = 'PENDING'
                   AND held.lease_until > %(at)s
         ) AS sends
-        FROM webhook_endpoints WHERE status = 'ENABLED'
+        FROM webhook_endpoints WHERE status IN ('ENABLED', 'PENDING')
     ), due AS MATERIALIZED (
         SELECT next_one.id, next_one.place, endpoint.is_failing
         FROM endpoint
         CROSS JOIN LATERAL (
             SELECT id, row_number() OVER () AS place FROM (
                 SELECT delivery.id FROM webhook_deliveries AS delivery
-                WHERE delivery.endpoint_id = endpoint.id AND delivery.status = 'PENDING'
+                WHERE endpoint.status = 'ENABLED'
+                      AND delivery.endpoint_id = endpoint.id AND delivery.status = 'PENDING'
                       AND delivery.next_attempt_at <= %(at)s
                       AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(at)s)
                       AND NOT EXISTS (
@@ -72,6 +73,18 @@ _DUE = """
                 LIMIT greatest(%(most_at_once)s - endpoint.sends, 0)
                 FOR UPDATE SKIP LOCKED
             ) AS unheld
+            UNION ALL
+            SELECT id, 1 FROM (
+                SELECT challenge.id FROM webhook_deliveries AS challenge
+                WHERE endpoint.status = 'PENDING'
+                      AND challenge.endpoint_id = endpoint.id AND challenge.status = 'PENDING'
+                      AND challenge.subject = 'webhook_endpoint/' || endpoint.id
+                      AND challenge.event_type = 'endpoint.challenge'
+                      AND challenge.next_attempt_at <= %(at)s
+                      AND (challenge.lease_until IS NULL OR challenge.lease_until <= %(at)s)
+                LIMIT 1
+                FOR UPDATE SKIP LOCKED
+            ) AS unanswered
         ) AS next_one
     ), ranked AS (
         SELECT id, is_failing, place,
@@ -84,6 +97,10 @@ _DUE = """
     ORDER BY place, random()
     LIMIT %(room)s
 """
+
+_MAY_GO = Q(endpoint__status=WebhookEndpoint.Status.ENABLED) | Q(
+    endpoint__status=WebhookEndpoint.Status.PENDING, event_type=CHALLENGE
+)
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +116,8 @@ class Job:
     message_id: str
     body: bytes
     secrets: Sequence[str] = field(repr=False)
+    # What the endpoint must repeat; empty for everything but a challenge.
+    challenge: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,12 +171,14 @@ def _due(room: int, at: datetime) -> list[WebhookDelivery]:
             },
         )
         ids = [row[0] for row in cursor.fetchall()]
-    rows = WebhookDelivery.objects.filter(pk__in=ids).order_by("feed_entry")
+    # The endpoint may have moved or gone since: what is sent goes where it is now, or stays.
+    rows = WebhookDelivery.objects.filter(_MAY_GO, pk__in=ids).order_by("feed_entry_id")
     return list(rows.select_related("endpoint", "feed_entry__event"))
 
 
 def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
-    refused = recipients.withheld([delivery.feed_entry_id for delivery in due], at=at)
+    entries = [delivery.feed_entry_id for delivery in due if delivery.feed_entry_id is not None]
+    refused = recipients.withheld(entries, at=at)
     withheld = {delivery.pk for delivery in due if delivery.feed_entry_id in refused}
     WebhookDelivery.objects.filter(pk__in=withheld).update(
         status=WebhookDelivery.Status.WITHHELD, lease_until=None, updated_at=at
@@ -170,23 +191,25 @@ def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
 
 
 def _job(delivery: WebhookDelivery, at: datetime) -> Job:
-    envelope = representations.event(representations.Entry.of(delivery.feed_entry))
+    endpoint = delivery.endpoint
+    envelope = representations.message(delivery)
     return Job(
         delivery=delivery.pk,
         attempt=delivery.attempts + 1,
         lease_until=at + LEASE,
-        url=delivery.endpoint.url,
+        url=endpoint.url,
         message_id=envelope["id"],
         body=json.dumps(envelope, separators=(",", ":")).encode(),
-        secrets=secrets_in_force(delivery.endpoint, at=at),
+        secrets=secrets_in_force(endpoint, at=at),
+        challenge=endpoint.challenge if delivery.event_type == CHALLENGE else "",
     )
 
 
 def secrets_in_force(endpoint: WebhookEndpoint, *, at: datetime) -> list[str]:
-    """Give what signs for an endpoint: its secret, and while that is being changed the old one."""
+    """Give what signs for an endpoint: its secret, its private key, and for a day an old secret."""
     until = endpoint.previous_secret_until
     previous = endpoint.previous_secret if until is not None and at < until else None
-    return [endpoint.secret, previous] if previous else [endpoint.secret]
+    return [endpoint.secret, *([previous] if previous else []), endpoint.private_key]
 
 
 def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
@@ -197,7 +220,10 @@ def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Out
         signed = mapping.headers(
             job.message_id, int(started_at.timestamp()), job.body, keys=job.secrets
         )
-        status = client.post(session, job.url, body=job.body, headers=signed)
+        answer = client.post(session, job.url, body=job.body, headers=signed)
+        status = answer.status
+        if job.challenge and not mapping.repeats(answer.body, job.challenge):
+            error = _NOT_ANSWERED
     except outgoing.PartnerUnavailable as failure:
         status, error = failure.status, failure.reason
         retry_after = outgoing.wait_asked(failure.retry_after, at=clock())
@@ -213,14 +239,20 @@ def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Out
 def mark(*, outcome: Outcome) -> None:
     """Note one attempt: delivered, to be tried again, or parked; 410 disables the endpoint.
 
+    An answered challenge opens the endpoint for what waits for it.
+
     A failure that comes after the lease has ended is only noted: somebody else has the delivery.
     """
     job = outcome.job
     delivery = (
         WebhookDelivery.objects.select_for_update(of=("self",))
         .select_related("endpoint")
-        .get(pk=job.delivery)
+        .filter(pk=job.delivery)
+        .first()
     )
+    if delivery is None:
+        # It was forgotten, since it is so old.
+        return
     duration = outcome.ended_at - outcome.started_at
     WebhookAttempt.objects.create(
         delivery=delivery,
@@ -235,17 +267,22 @@ def mark(*, outcome: Outcome) -> None:
         return
     if not outcome.error:
         _deliver(delivery, outcome.ended_at)
+        if job.challenge:
+            _verify(delivery.endpoint, job, outcome.ended_at)
     elif delivery.lease_until == job.lease_until:
         _retry_or_park(delivery, outcome)
         if outcome.status == HTTPStatus.GONE:
-            _disable(delivery.endpoint, outcome.ended_at)
+            _disable(delivery.endpoint, job, outcome.ended_at)
 
 
 def _note_health(endpoint: WebhookEndpoint, outcome: Outcome) -> None:
-    # Only a turn for the better or the worse is written.
-    if bool(outcome.error) != bool(endpoint.failing_since):
+    # Only a turn for the better or the worse is written, and nothing of an old address.
+    has_turned = bool(outcome.error) != bool(endpoint.failing_since)
+    if has_turned and endpoint.url == outcome.job.url:
         since = outcome.ended_at if outcome.error else None
-        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(failing_since=since)
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
+            failing_since=since, version=F("version") + 1, updated_at=outcome.ended_at
+        )
 
 
 def _deliver(delivery: WebhookDelivery, at: datetime) -> None:
@@ -269,48 +306,26 @@ def _wait(outcome: Outcome) -> timedelta:
     return max(planned, outcome.retry_after or planned)
 
 
-def _disable(endpoint: WebhookEndpoint, at: datetime) -> None:
-    standing = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
-    if standing.status == WebhookEndpoint.Status.DISABLED:
+def _verify(endpoint: WebhookEndpoint, job: Job, at: datetime) -> None:
+    standing = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+    is_deleted = standing.status == WebhookEndpoint.Status.DELETED
+    # With another address comes another challenge.
+    if standing.verified_at is not None or is_deleted or standing.challenge != job.challenge:
+        return
+    standing.verified_at, standing.version = at, standing.version + 1
+    if standing.status == WebhookEndpoint.Status.PENDING:
+        standing.status = WebhookEndpoint.Status.ENABLED
+    standing.save(update_fields=["status", "verified_at", "version"])
+    ledger.record("webhook_endpoint.verified", subject=standing, by=None, at=at)
+
+
+def _disable(endpoint: WebhookEndpoint, job: Job, at: datetime) -> None:
+    standing = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+    is_open = standing.status in {WebhookEndpoint.Status.PENDING, WebhookEndpoint.Status.ENABLED}
+    # What an old address says is not said of the new one.
+    if not is_open or standing.url != job.url:
         return
     standing.status, standing.disabled_at = WebhookEndpoint.Status.DISABLED, at
-    standing.disabled_reason = _GONE
-    standing.save(update_fields=["status", "disabled_at", "disabled_reason"])
+    standing.disabled_reason, standing.version = _GONE, standing.version + 1
+    standing.save(update_fields=["status", "disabled_at", "disabled_reason", "version"])
     ledger.record("webhook_endpoint.disabled", subject=standing, by=None, at=at, reason=_GONE)
-
-
-@transaction.atomic(durable=True)
-def retry(*, delivery: WebhookDelivery, by: ledger.Actor, at: datetime) -> WebhookDelivery:
-    """Send a parked or waiting delivery again now, from the start of its schedule.
-
-    Raises:
-        NothingToRetry: it was delivered or withheld; nothing was changed.
-    """
-    standing = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
-    again = {WebhookDelivery.Status.PARKED, WebhookDelivery.Status.PENDING}
-    if standing.status not in again:
-        raise NothingToRetry
-    standing.status, standing.attempts = WebhookDelivery.Status.PENDING, 0
-    standing.next_attempt_at = at
-    standing.save(update_fields=["status", "attempts", "next_attempt_at"])
-    ledger.record("webhook_delivery.retried", subject=standing, by=by, at=at)
-    return standing
-
-
-def make_due(*, endpoint: WebhookEndpoint, at: datetime) -> None:
-    """Send now what waits for an endpoint that was disabled, and what its 410 parked.
-
-    Part of a transaction of the caller, who holds the endpoint's row.
-    """
-    waiting = Q(status=WebhookDelivery.Status.PENDING, next_attempt_at__gt=at)
-    parked = Q(status=WebhookDelivery.Status.PARKED, last_error=_GONE_ERROR)
-    # Whoever marks one of them may want the endpoint's row, so nobody waits for these here.
-    rows = WebhookDelivery.objects.select_for_update(skip_locked=True)
-    ids = list(rows.filter(waiting | parked, endpoint=endpoint).values_list("pk", flat=True))
-    WebhookDelivery.objects.filter(pk__in=ids).update(
-        status=WebhookDelivery.Status.PENDING, attempts=0, next_attempt_at=at, updated_at=at
-    )
-
-
-class NothingToRetry(Exception):
-    """The delivery is over."""

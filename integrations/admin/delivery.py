@@ -1,5 +1,7 @@
 """What goes to insurers and how it fares: the sync monitor first, then webhooks and feeds."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -19,7 +21,7 @@ from django.forms import Form
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from integrations.actions import endpoints, push, webhooks
+from integrations.actions import deliveries, endpoints, push
 from integrations.admin.shown_once import ShownOnceAdmin
 from integrations.forms import EndpointForm
 from integrations.models import (
@@ -30,6 +32,7 @@ from integrations.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from registry.actions import Refused
 from registry.admin import ReadOnlyAdmin
 from registry.admin.base import AdminRequest
 
@@ -101,22 +104,18 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     ordering = (_worst_first("status", "PARKED", "PENDING"), "-attempts", "-id")
     actions = ("send_again",)
 
-    @admin.display(description="Event")
-    def event_type(self, delivery: WebhookDelivery) -> str:
-        return delivery.feed_entry.event.type
-
     @admin.action(description="Send the chosen again now")
     def send_again(self, request: AdminRequest, queryset: QuerySet[WebhookDelivery]) -> None:
         sent = sum(_resend(request, delivery) for delivery in queryset)
         messages.success(request, f"{sent} will be sent again within seconds.")
         if over := len(queryset) - sent:
-            messages.info(request, f"{over} had arrived or may not be sent any more.")
+            messages.info(request, f"{over} may not be sent any more.")
 
 
 def _resend(request: AdminRequest, delivery: WebhookDelivery) -> bool:
     try:
-        webhooks.retry(delivery=delivery, by=request.user, at=now())
-    except webhooks.NothingToRetry:
+        deliveries.resend(delivery=delivery, by=request.user, at=now())
+    except deliveries.NotSentAgain:
         return False
     return True
 
@@ -142,14 +141,23 @@ def _deliveries(status: str) -> Coalesce:
 class WebhookEndpointAdmin(ShownOnceAdmin):
     """Where insurers want their events; secrets are never shown again."""
 
-    list_display = ("url", "insurance_provider", "status", "disabled_reason", "waiting", "parked")
+    list_display = (
+        "url",
+        "insurance_provider",
+        "status",
+        "verified_at",
+        "failing_since",
+        "disabled_reason",
+        "waiting",
+        "parked",
+    )
     list_filter = ("status", "insurance_provider")
     list_select_related = ("insurance_provider",)
     search_fields = ("url", *_INSURER)
-    exclude = ("secret", "previous_secret")
+    exclude = ("secret", "previous_secret", "private_key")
     ordering = ("insurance_provider__name", "created_at")
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
-    actions = ("enable_chosen",)
+    actions = ("enable_chosen", "disable_chosen", "test_chosen")
     form_class = EndpointForm
     button = "Add an endpoint"
 
@@ -166,18 +174,52 @@ class WebhookEndpointAdmin(ShownOnceAdmin):
         return int(endpoint.parked)
 
     def issue(self, request: AdminRequest, form: Form) -> str | None:
+        chosen = form.cleaned_data
         try:
-            endpoint = endpoints.add(**form.cleaned_data, by=request.user, at=now())
-        except endpoints.TargetRefused:
-            form.add_error("url", "DocPort cannot send to this address.")
+            endpoint = endpoints.add(
+                provider=chosen["provider"],
+                target=endpoints.vetted(chosen["url"]),
+                event_types=chosen["event_types"],
+                by=request.user,
+                at=now(),
+            )
+        except endpoints.TargetRefused as refusal:
+            form.add_error("url", str(refusal))
+            return None
+        except Refused as refusal:
+            form.add_error("provider", str(refusal))
             return None
         return str(endpoint.secret)
 
     @admin.action(description="Enable the chosen")
     def enable_chosen(self, request: AdminRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
-        for endpoint in queryset:
-            endpoints.enable(endpoint=endpoint, by=request.user, at=now())
-        messages.success(request, f"{len(queryset)} enabled. What was waiting is sent now.")
+        enabled = _each(request, queryset, partial(endpoints.change, is_enabled=True))
+        messages.success(request, f"{enabled} enabled. What was waiting is sent now.")
+
+    @admin.action(description="Disable the chosen")
+    def disable_chosen(self, request: AdminRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        disabled = _each(request, queryset, partial(endpoints.change, is_enabled=False))
+        messages.success(request, f"{disabled} disabled. Events wait until they are enabled.")
+
+    @admin.action(description="Send a ping to the chosen, or their challenge again")
+    def test_chosen(self, request: AdminRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        sent = _each(request, queryset, endpoints.send_test)
+        messages.success(request, f"{sent} sent. The deliveries say what came of them.")
+
+
+def _each(
+    request: AdminRequest, chosen: QuerySet[WebhookEndpoint], act: Callable[..., object]
+) -> int:
+    """Do the same to each, say what was refused, and give how many were done."""
+    done = 0
+    for endpoint in chosen:
+        try:
+            act(endpoint=endpoint, by=request.user, at=now())
+        except Refused as refusal:
+            messages.warning(request, f"{endpoint}: {refusal}")
+        else:
+            done += 1
+    return done
 
 
 @admin.register(FeedEntry)

@@ -13,6 +13,7 @@ OVERRIDES = {
     "name": "INSURER_NAME",
     "api_key": "INSURER_API_KEY",
     "webhook_secret": "INSURER_WEBHOOK_SECRET",
+    "webhook_public_key": "INSURER_WEBHOOK_PUBLIC_KEY",
     "base_url": "INSURER_DOCPORT_URL",
 }
 
@@ -25,6 +26,7 @@ class Configuration:
     slug: str
     api_key: str
     webhook_secret: str
+    webhook_public_key: str
     base_url: str
     port: int
     database: Path
@@ -81,5 +83,5 @@ def from_demo_file(path: Path, slug: str) -> dict[str, Any]:
     if slug not in insurers:
         known = ", ".join(sorted(insurers))
         raise Misconfigured(f"{path} has no insurer {slug!r}. It has: {known}.")
-    keys = ("name", "api_key", "webhook_secret")
+    keys = ("name", "api_key", "webhook_secret", "webhook_public_key")
     return {key: insurers[slug][key] for key in keys} | {"base_url": demo["base_url"]}

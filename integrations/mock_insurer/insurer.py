@@ -24,7 +24,11 @@ class Insurer:
         self.store = Store(configuration.database)
         self.reader = Reader(self.store, self.docport, clock)
         self.receiver = Receiver(
-            self.store, secret=configuration.webhook_secret, clock=clock, woken=self.reader.wake
+            self.store,
+            secret=configuration.webhook_secret,
+            public_key=configuration.webhook_public_key,
+            clock=clock,
+            woken=self.reader.wake,
         )
 
     def docport(self) -> DocPort:

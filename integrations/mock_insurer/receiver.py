@@ -34,11 +34,12 @@ class Receiver:
         store: Store,
         *,
         secret: str,
+        public_key: str,
         clock: Callable[[], float],
         woken: Callable[[], None],
     ) -> None:
         self._store = store
-        self._secret = secret
+        self._secret, self._public_key = secret, public_key
         self._clock = clock
         self._woken = woken
 
@@ -79,7 +80,13 @@ class Receiver:
         act: Callable[[Signed, dict[str, Any]], Reply],
     ) -> Reply:
         try:
-            signed = verify(headers, body, secret=self._secret, at=self._clock())
+            signed = verify(
+                headers,
+                body,
+                secret=self._secret,
+                public_key=self._public_key,
+                at=self._clock(),
+            )
             return act(signed, _object(body))
         except NotGenuine as error:
             log.warning("Refused a message. %s", error)
@@ -126,6 +133,10 @@ class Receiver:
     def _webhook(self, signed: Signed, event: dict[str, Any]) -> Reply:
         if not isinstance(event.get("type"), str) or not isinstance(event.get("data"), dict):
             raise BadMessage("An event has a type and data.")
+        if event["type"] == "endpoint.challenge":
+            # Every time, also when it is known: DocPort sends nothing else before it is answered.
+            log.info("Answered a challenge")
+            return Reply(200, {"challenge": event["data"].get("challenge")})
         happened_at = _unix(event.get("timestamp"))
         if not self._store.add_event(signed.message_id, event, at=self._clock()):
             return Reply(200, {"known": True})

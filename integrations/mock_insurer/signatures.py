@@ -1,4 +1,4 @@
-"""Prove that a message comes from DocPort: Standard Webhooks 1.0.0, symmetric signatures."""
+"""Prove that a message comes from DocPort: Standard Webhooks 1.0.0, both kinds of signature."""
 
 import base64
 import binascii
@@ -7,8 +7,11 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 TOLERANCE_SECONDS = 5 * 60
-_PREFIX = "whsec_"
+_SECRET, _PUBLIC = "whsec_", "whpk_"
 
 
 class NotGenuine(Exception):
@@ -23,12 +26,17 @@ class Signed:
     signed_at: int
 
 
-def verify(headers: Mapping[str, str], body: bytes, *, secret: str, at: float) -> Signed:
+def verify(
+    headers: Mapping[str, str], body: bytes, *, secret: str, public_key: str = "", at: float
+) -> Signed:
     """Check a message as it arrived, byte for byte, before anybody parses it.
+
+    Either kind of signature would do. Since DocPort sends both, this insurer wants both.
 
     Args:
         headers: `webhook-id`, `webhook-timestamp` and `webhook-signature`, names in lower case.
         secret: `whsec_` and base64, as DocPort showed it once.
+        public_key: `whpk_` and base64; without one only the secret's signature is looked at.
         at: now, in Unix seconds.
 
     Raises:
@@ -45,18 +53,32 @@ def verify(headers: Mapping[str, str], body: bytes, *, secret: str, at: float) -
     offered = headers.get("webhook-signature", "").split(" ")
     if not any(hmac.compare_digest(expected, entry.encode()) for entry in offered):
         raise NotGenuine("No signature matches.")
+    content = f"{message_id}.{timestamp}.".encode() + body
+    if public_key and not any(_is_signed(content, entry, public_key) for entry in offered):
+        raise NotGenuine("No signature matches the public key.")
     return Signed(message_id, int(timestamp))
+
+
+def _is_signed(content: bytes, entry: str, public_key: str) -> bool:
+    if not entry.startswith("v1a,"):
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(_read(_PUBLIC, public_key))
+        key.verify(base64.b64decode(entry.removeprefix("v1a,"), validate=True), content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def sign(message_id: str, timestamp: int, body: bytes, *, secret: str) -> str:
     """Give the signature that DocPort must have made."""
     content = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.new(_key(secret), content, hashlib.sha256).digest()
+    digest = hmac.new(_read(_SECRET, secret), content, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _key(secret: str) -> bytes:
+def _read(prefix: str, key: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        return base64.b64decode(key.removeprefix(prefix), validate=True)
     except binascii.Error as error:
-        raise NotGenuine("The secret is not whsec_ and base64.") from error
+        raise NotGenuine(f"The key is not {prefix} and base64.") from error

@@ -1,6 +1,8 @@
 from integrations.models.access import NEWEST_VERSION, ApiKey, IdempotencyRecord, Scope
 from integrations.models.clients import ApiClient, SpentAssertion
 from integrations.models.delivery import (
+    CHALLENGE,
+    PING,
     FeedEntry,
     FeedHead,
     ProviderDoctorSync,
@@ -10,7 +12,9 @@ from integrations.models.delivery import (
 )
 
 __all__ = [
+    "CHALLENGE",
     "NEWEST_VERSION",
+    "PING",
     "ApiClient",
     "ApiKey",
     "FeedEntry",

@@ -1,14 +1,19 @@
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import chain
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 
 from registry.constraints import at_least, one_of, only_when
 from registry.fields import EncryptedTextField
 from registry.ids import uuid7
 from registry.models import Doctor, InsuranceProvider, OutboxEvent, Timestamped
+
+# DocPort's own words to an endpoint, which are no events of a feed.
+PING, CHALLENGE = "ping", "endpoint.challenge"
 
 
 class FeedHead(models.Model):
@@ -57,12 +62,26 @@ class FeedEntry(models.Model):
 
 
 class WebhookEndpointStatus(models.TextChoices):
+    PENDING = "PENDING", "Waiting for the answer to its challenge"
     ENABLED = "ENABLED", "Enabled"
     DISABLED = "DISABLED", "Disabled"
+    DELETED = "DELETED", "Deleted"
+
+
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+    """Which endpoints."""
+
+    def standing(self) -> "WebhookEndpointQuerySet":
+        """Keep endpoints that were not deleted."""
+        return self.exclude(status=WebhookEndpoint.Status.DELETED)
 
 
 class WebhookEndpoint(Timestamped):
-    """Where an insurer wants events; each has a secret of its own."""
+    """Where an insurer wants events; each has a secret and a key pair of its own.
+
+    Until it has answered its challenge it is sent nothing else. A deleted one stays as a row, so
+    that what was sent to it can be read.
+    """
 
     Status = WebhookEndpointStatus
 
@@ -74,12 +93,21 @@ class WebhookEndpoint(Timestamped):
     secret = EncryptedTextField()
     previous_secret = EncryptedTextField(null=True, blank=True)
     previous_secret_until = models.DateTimeField(null=True, blank=True)
+    private_key = EncryptedTextField()
+    public_key = models.CharField(max_length=60)
     event_types = ArrayField(models.CharField(max_length=40), default=list, blank=True)
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ENABLED)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
+    # What the address must repeat to prove that whoever hears there wants our events.
+    challenge = models.CharField(max_length=64)
+    verified_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
     # Since when every attempt has failed, whichever event it was for.
     failing_since = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    objects = WebhookEndpointQuerySet.as_manager()
 
     class Meta:
         db_table = "webhook_endpoints"
@@ -87,6 +115,15 @@ class WebhookEndpoint(Timestamped):
         constraints = [
             one_of("status", WebhookEndpointStatus, name="endpoint_status_known"),
             only_when("disabled_at", Q(status="DISABLED"), name="endpoint_disabled_at"),
+            only_when("deleted_at", Q(status="DELETED"), name="endpoint_deleted_at"),
+            models.CheckConstraint(
+                condition=~Q(status="ENABLED") | Q(verified_at__isnull=False),
+                name="endpoint_verified_before_events",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="PENDING") | Q(verified_at__isnull=True),
+                name="endpoint_pending_until_verified",
+            ),
         ]
         indexes = [
             models.Index(fields=["insurance_provider", "status"], name="endpoint_by_provider"),
@@ -95,9 +132,21 @@ class WebhookEndpoint(Timestamped):
     def __str__(self) -> str:
         return self.url
 
+    @property
+    def subject(self) -> str:
+        """Give what DocPort's own words to it are about, as subjects are written."""
+        return f"webhook_endpoint/{self.pk}"
+
     def wants(self, event_type: str) -> bool:
         """Tell whether this endpoint takes events of the type; no filter takes all."""
         return not self.event_types or event_type in self.event_types
+
+
+class WebhookDeliveryStatus(models.TextChoices):
+    PENDING = "PENDING", "Waiting"
+    DELIVERED = "DELIVERED", "Delivered"
+    PARKED = "PARKED", "Parked"
+    WITHHELD = "WITHHELD", "Withheld: no consent any more"
 
 
 class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
@@ -108,22 +157,58 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
         unleased = Q(lease_until=None) | Q(lease_until__lte=at)
         return self.filter(unleased, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=at)
 
+    def kept_at(self, at: datetime) -> "WebhookDeliveryQuerySet":
+        """Keep deliveries that can still be read and sent again at the aware instant `at`."""
+        return self.filter(created_at__gt=at - WebhookDelivery.KEPT_FOR)
 
-class WebhookDeliveryStatus(models.TextChoices):
-    PENDING = "PENDING", "Waiting"
-    DELIVERED = "DELIVERED", "Delivered"
-    PARKED = "PARKED", "Parked"
-    WITHHELD = "WITHHELD", "Withheld: no consent any more"
+    def waiting(self) -> "WebhookDeliveryQuerySet":
+        """Keep deliveries that will be sent some day; twin of `is_waiting`."""
+        return self.filter(status=WebhookDelivery.Status.PENDING).exclude(
+            endpoint__status=WebhookEndpoint.Status.DELETED
+        )
+
+    def dropped(self) -> "WebhookDeliveryQuerySet":
+        """Keep deliveries whose endpoint was deleted before they arrived; twin of `is_dropped`."""
+        return self.filter(
+            status=WebhookDelivery.Status.PENDING, endpoint__status=WebhookEndpoint.Status.DELETED
+        )
+
+    def newest_of(
+        self, endpoints: models.QuerySet[WebhookEndpoint], most: int
+    ) -> list["WebhookDelivery"]:
+        """Give at most `most` deliveries of these endpoints, newest first; two queries.
+
+        Each endpoint's newest are looked up by themselves. Asked for those of all endpoints at
+        once, the database may read everybody's or sort everything that an insurer ever had.
+        """
+        of_one = self.filter(endpoint=OuterRef("pk")).newest_first()
+        found = endpoints.values_list(ArraySubquery(of_one.values("pk")[:most]), flat=True)
+        rows = WebhookDelivery.objects.filter(pk__in=list(chain.from_iterable(found)))
+        return list(rows.select_related("endpoint", "feed_entry__event").newest_first()[:most])
+
+    def newest_first(self) -> "WebhookDeliveryQuerySet":
+        """Order by when they came, the newest first."""
+        return self.order_by("-created_at", "-pk")
 
 
 class WebhookDelivery(Timestamped):
-    """One event on its way to one endpoint; the row, not the broker, holds its retries."""
+    """One message on its way to one endpoint; the row, not the broker, holds its retries.
+
+    It carries an event of the insurer's feed, or is DocPort's own word to the endpoint: a ping or
+    a challenge, which is in no feed.
+    """
 
     Status = WebhookDeliveryStatus
+    KEPT_FOR = timedelta(days=30)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="+")
-    feed_entry = models.ForeignKey(FeedEntry, on_delete=models.PROTECT, related_name="+")
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    feed_entry = models.ForeignKey(
+        FeedEntry, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    event_type = models.CharField(max_length=40)
     subject = models.CharField(max_length=80)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -136,7 +221,7 @@ class WebhookDelivery(Timestamped):
 
     class Meta:
         db_table = "webhook_deliveries"
-        ordering = ["feed_entry"]
+        ordering = ["created_at", "id"]
         verbose_name_plural = "webhook deliveries"
         constraints = [
             models.UniqueConstraint(
@@ -144,6 +229,10 @@ class WebhookDelivery(Timestamped):
             ),
             one_of("status", WebhookDeliveryStatus, name="delivery_status_known"),
             only_when("delivered_at", Q(status="DELIVERED"), name="delivery_delivered_at"),
+            models.CheckConstraint(
+                condition=Q(feed_entry__isnull=False) | Q(event_type__in=[PING, CHALLENGE]),
+                name="delivery_of_an_event_or_our_own",
+            ),
         ]
         indexes = [
             models.Index(
@@ -156,10 +245,34 @@ class WebhookDelivery(Timestamped):
                 condition=Q(status="PENDING"),
                 name="delivery_order",
             ),
+            models.Index(fields=["endpoint", "created_at", "id"], name="delivery_by_time"),
+            models.Index(
+                fields=["endpoint", "created_at", "id"],
+                condition=Q(status__in=["PARKED", "WITHHELD"]),
+                name="delivery_given_up",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.feed_entry_id} to {self.endpoint_id}: {self.status}"
+        return f"{self.event_type} to {self.endpoint_id}: {self.status}"
+
+    @property
+    def message_id(self) -> str:
+        """Give `webhook-id`, the same on every attempt; `feed_entry.event` should be loaded."""
+        return self.feed_entry.event.public_id if self.feed_entry else f"msg_{self.pk.hex}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether it will be sent some day; twin of `waiting`."""
+        return self.status == self.Status.PENDING and not self.is_dropped
+
+    @property
+    def is_dropped(self) -> bool:
+        """Tell whether its endpoint was deleted before it arrived; twin of `dropped`."""
+        return (
+            self.status == self.Status.PENDING
+            and self.endpoint.status == WebhookEndpoint.Status.DELETED
+        )
 
 
 class WebhookAttempt(models.Model):

@@ -6,20 +6,25 @@ from integrations.representations.hours import availability_as_seen
 from integrations.representations.times import found, slot
 from integrations.representations.values import Json, instant
 from integrations.representations.visits import appointment, hold
+from integrations.representations.webhooks import attempts, delivery, endpoint, message
 
 __all__ = [
     "API_PATH",
     "Entry",
     "Json",
     "appointment",
+    "attempts",
     "availability_as_seen",
     "credentials_as_seen",
+    "delivery",
     "doctors_as_seen",
+    "endpoint",
     "event",
     "feed",
     "found",
     "hold",
     "href",
     "instant",
+    "message",
     "slot",
 ]

@@ -26,6 +26,11 @@ from registry.models import Doctor, InsuranceProvider, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider
 
 SECRET = "whsec_" + base64.b64encode(b"a secret that only tests know").decode()
+# The key pair that the specification's own libraries are tested with.
+PRIVATE_KEY = (
+    "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+)
+PUBLIC_KEY = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
 
 _numbers = count(1)
 
@@ -72,7 +77,15 @@ def make_endpoint(**given: Any) -> WebhookEndpoint:
     """Add an enabled endpoint for every type of event."""
     if "insurance_provider" not in given:
         given["insurance_provider"] = make_provider()
-    values: dict[str, Any] = {"url": "https://insurer.example/hooks", "secret": SECRET}
+    values: dict[str, Any] = {
+        "url": "https://insurer.example/hooks",
+        "secret": SECRET,
+        "private_key": PRIVATE_KEY,
+        "public_key": PUBLIC_KEY,
+        "challenge": "repeat this",
+        "status": WebhookEndpoint.Status.ENABLED,
+        "verified_at": NOW,
+    }
     return WebhookEndpoint.objects.create(**(values | given))
 
 
@@ -127,6 +140,7 @@ def make_delivery(**given: Any) -> WebhookDelivery:
         provider = given["endpoint"].insurance_provider
         given["feed_entry"] = make_feed_entry(insurance_provider=provider)
     values: dict[str, Any] = {
+        "event_type": given["feed_entry"].event.type,
         "subject": given["feed_entry"].event.subject,
         "next_attempt_at": NOW,
     }

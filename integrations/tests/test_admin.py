@@ -176,7 +176,7 @@ def test_parked_deliveries_are_sent_again_by_a_button(browser: Client) -> None:
     told = [str(message) for message in answer.context["messages"]]
     assert told == [
         "1 will be sent again within seconds.",
-        "1 had arrived or may not be sent any more.",
+        "1 may not be sent any more.",
     ]
 
 
@@ -278,7 +278,7 @@ def test_a_disabled_endpoint_is_enabled_again_once(browser: Client) -> None:
 
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.disabled_at) == ("ENABLED", None)
-    assert AuditLog.objects.get(entity_id=endpoint.pk).action == "webhook_endpoint.enabled"
+    assert AuditLog.objects.get(entity_id=endpoint.pk).action == "webhook_endpoint.changed"
 
 
 def test_the_known_types_of_events_are_in_order() -> None:

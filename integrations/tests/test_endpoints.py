@@ -31,7 +31,7 @@ def test_what_came_while_an_endpoint_was_disabled_is_sent_once_it_is_enabled() -
     feed.sequence(at=NOW)
     assert webhooks.lease(room=5, at=LATER) == []
 
-    endpoints.enable(endpoint=endpoint, by=make_admin(), at=LATER)
+    endpoints.change(endpoint=endpoint, is_enabled=True, by=make_admin(), at=LATER)
 
     assert len(webhooks.lease(room=5, at=LATER)) == 1
 
@@ -45,7 +45,7 @@ def test_enabling_sends_at_once_what_410_parked_and_what_failed_before() -> None
     )
     others = make_delivery(status="PARKED", last_error="http_410")
 
-    endpoints.enable(endpoint=endpoint, by=make_admin(), at=LATER)
+    endpoints.change(endpoint=endpoint, is_enabled=True, by=make_admin(), at=LATER)
 
     for delivery in (parked, failed):
         delivery.refresh_from_db()
@@ -68,7 +68,11 @@ def test_a_new_endpoint_ends_the_waiting_of_states_that_nothing_could_sign(
     other = make_sync(next_attempt_at=LATER + timedelta(hours=6), **failing)
 
     endpoints.add(
-        provider=provider, url="http://127.0.0.1:9/", event_types=[], by=make_admin(), at=LATER
+        provider=provider,
+        target=endpoints.vetted("http://127.0.0.1:9/"),
+        event_types=[],
+        by=make_admin(),
+        at=LATER,
     )
 
     due = ProviderDoctorSync.objects.filter(next_attempt_at__lte=LATER, attempts=0)

@@ -129,7 +129,7 @@ def test_deliveries_are_made_for_endpoints_that_want_the_type_even_disabled_ones
     deliveries = WebhookDelivery.objects.all()
     assert {delivery.endpoint for delivery in deliveries} == {everything, disabled}
     for delivery in deliveries:
-        assert delivery.feed_entry.event == event
+        assert delivery.message_id == event.public_id
         assert (delivery.subject, delivery.next_attempt_at) == (event.subject, LATER)
 
 

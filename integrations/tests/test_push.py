@@ -39,7 +39,9 @@ def test_the_whole_state_arrives_signed(
         assert heard.body == rfc8785.dumps(heard.json)
         assert heard.headers["docport-state"] == hashlib.sha256(heard.body).hexdigest()
         assert heard.headers["docport-version"] == str(sync.doctor.version)
-        assert heard.headers["webhook-signature"] == signed_by_the_standard(heard, SECRET)
+        by_secret, by_key = heard.headers["webhook-signature"].split(" ")
+        assert by_secret == signed_by_the_standard(heard, SECRET)
+        assert by_key.startswith("v1a,")
     sync.refresh_from_db()
     assert (sync.sync_status, sync.sent, sync.attempts) == (Status.IN_STEP, 1, 0)
     assert sync.last_profile_sync == sync.last_availability_sync == NOW

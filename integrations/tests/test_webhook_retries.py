@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from integrations import outgoing
-from integrations.actions import webhooks
+from integrations.actions import deliveries, webhooks
 from integrations.connectors.webhooks import client
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import (
@@ -118,7 +118,7 @@ def test_what_a_killed_worker_held_is_sent_again_with_the_same_id(
     clock.at += webhooks.LEASE
     assert send_due(clock) == 1
 
-    assert partner.ids == [delivery.feed_entry.event.public_id] * 2
+    assert partner.ids == [delivery.message_id] * 2
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts) == (Status.DELIVERED, 2)
 
@@ -173,20 +173,20 @@ def test_a_parked_delivery_can_be_sent_again(
     admin = make_admin()
     delivery = make_delivery(endpoint=endpoint, status=Status.PARKED, attempts=10)
 
-    webhooks.retry(delivery=delivery, by=admin, at=NOW)
+    deliveries.resend(delivery=delivery, by=admin, at=NOW)
     send_due(clock)
 
     delivery.refresh_from_db()
     assert (delivery.status, delivery.attempts) == (Status.DELIVERED, 1)
     line = AuditLog.objects.get(entity_id=delivery.pk)
-    assert (line.action, line.performed_by) == ("webhook_delivery.retried", admin)
+    assert (line.action, line.performed_by) == ("webhook_delivery.resent", admin)
 
 
 def test_what_was_withheld_is_not_sent_again() -> None:
     delivery = make_delivery(status=Status.WITHHELD)
 
-    with pytest.raises(webhooks.NothingToRetry):
-        webhooks.retry(delivery=delivery, by=None, at=NOW)
+    with pytest.raises(deliveries.NotSentAgain):
+        deliveries.resend(delivery=delivery, by=None, at=NOW)
 
     delivery.refresh_from_db()
     assert delivery.status == Status.WITHHELD

@@ -1,16 +1,20 @@
+import base64
 import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
+from integrations import outgoing
 from integrations.connectors.webhooks import client
 from integrations.connectors.webhooks.mapping import new_secret
 from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import (
+    PUBLIC_KEY,
     SECRET,
     make_consent_event,
     make_deliveries_about,
@@ -19,13 +23,23 @@ from integrations.tests.factories import (
     make_endpoint,
     make_feed_entry,
 )
-from integrations.tests.partner import Partner, Reply, signed_by_the_standard
+from integrations.tests.partner import Heard, Partner, Reply, signed_by_the_standard
 from integrations.tests.workers import Clock, send_due
 from registry.tests.factories import NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
 
 Status = WebhookDelivery.Status
+
+
+def signed_by_the_key_pair(heard: Heard) -> str:
+    """Give the one entry that the public key finds genuine."""
+    (entry,) = [one for one in heard.headers["webhook-signature"].split(" ") if one[:3] == "v1a"]
+    stamp = heard.headers["webhook-timestamp"]
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(PUBLIC_KEY.removeprefix("whpk_")))
+    content = f"{heard.headers['webhook-id']}.{stamp}.".encode() + heard.body
+    key.verify(base64.b64decode(entry.removeprefix("v1a,")), content)
+    return entry
 
 
 def test_nothing_due_is_nothing_to_do(clock: Clock) -> None:
@@ -41,7 +55,11 @@ def test_an_event_arrives_signed_and_is_marked(
 
     (heard,) = partner.heard
     entry = delivery.feed_entry
-    assert heard.headers["webhook-signature"] == signed_by_the_standard(heard, SECRET)
+    assert entry is not None
+    assert heard.headers["webhook-signature"].split(" ") == [
+        signed_by_the_standard(heard, SECRET),
+        signed_by_the_key_pair(heard),
+    ]
     envelope = heard.json
     assert envelope["id"] == heard.headers["webhook-id"] == entry.event.public_id
     assert (envelope["type"], envelope["feed_seq"]) == ("doctor.updated", entry.feed_seq)
@@ -71,8 +89,12 @@ def test_while_a_secret_changes_both_sign(
     assert during.headers["webhook-signature"].split(" ") == [
         signed_by_the_standard(during, endpoint.secret),
         signed_by_the_standard(during, SECRET),
+        signed_by_the_key_pair(during),
     ]
-    assert after.headers["webhook-signature"] == signed_by_the_standard(after, endpoint.secret)
+    assert after.headers["webhook-signature"].split(" ") == [
+        signed_by_the_standard(after, endpoint.secret),
+        signed_by_the_key_pair(after),
+    ]
 
 
 def test_events_of_one_subject_arrive_in_order_whatever_fails(
@@ -81,7 +103,7 @@ def test_events_of_one_subject_arrive_in_order_whatever_fails(
     doctor, other = make_doctor_of(endpoint), make_doctor_of(endpoint)
     first, *_ = make_deliveries_about(doctor, endpoint, 5)
     make_deliveries_about(other, endpoint, 1)
-    failing = first.feed_entry.event.public_id
+    failing = first.message_id
     partner.answer = lambda heard: Reply(500 if heard.headers["webhook-id"] == failing else 204)
 
     assert send_due(clock) == 2
@@ -106,7 +128,7 @@ def test_a_parked_event_lets_the_next_of_its_subject_go(
 
     send_due(clock)
 
-    assert partner.ids == [second.feed_entry.event.public_id]
+    assert partner.ids == [second.message_id]
 
 
 def test_after_a_withdrawal_only_the_withdrawal_is_told(
@@ -149,7 +171,7 @@ def test_no_transaction_is_open_while_sending(
     used_in = set()
     post = client.post
 
-    def note(session: requests.Session, url: str, **given: Any) -> int:
+    def note(session: requests.Session, url: str, **given: Any) -> outgoing.Answer:
         used_in.add(threading.current_thread())
         return post(session, url, **given)
 

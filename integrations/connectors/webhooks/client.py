@@ -7,11 +7,11 @@ from requests import Session
 from integrations import outgoing
 
 
-def post(session: Session, url: str, *, body: bytes, headers: Mapping[str, str]) -> int:
-    """Post the signed bytes and give the status they were accepted with.
+def post(session: Session, url: str, *, body: bytes, headers: Mapping[str, str]) -> outgoing.Answer:
+    """Post the signed bytes and give the answer they were accepted with.
 
     Raises:
         PartnerUnavailable: nothing answered, or the endpoint asks to come again.
         PartnerRefused: the endpoint said no; 410 means never again.
     """
-    return outgoing.send(session, "POST", url, body=body, headers=headers).status
+    return outgoing.send(session, "POST", url, body=body, headers=headers)

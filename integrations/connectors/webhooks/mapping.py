@@ -9,6 +9,7 @@ Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/st
 import base64
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Iterable
 
@@ -24,15 +25,11 @@ def new_secret() -> str:
     return _written(_SECRET, secrets.token_bytes(_SECRET_BYTES))
 
 
-def new_private_key() -> str:
-    """Make a private key that nobody has; it holds its public half as well."""
-    key = Ed25519PrivateKey.generate()
-    return _written(_PRIVATE, key.private_bytes_raw() + key.public_key().public_bytes_raw())
-
-
-def public_key(private_key: str) -> str:
-    """Give the public half of a private key, as everybody may see it."""
-    return _written(_PUBLIC, _read(_PRIVATE, private_key)[_SEED_BYTES:])
+def new_key_pair() -> tuple[str, str]:
+    """Make a private key that nobody has, and the public one that everybody may see."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    return _written(_PRIVATE, private.private_bytes_raw() + public), _written(_PUBLIC, public)
 
 
 def signature(message_id: str, timestamp: int, body: bytes, *, key: str) -> str:
@@ -64,6 +61,15 @@ def headers(message_id: str, timestamp: int, body: bytes, *, keys: Iterable[str]
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(entries),
     }
+
+
+def repeats(body: bytes, challenge: str) -> bool:
+    """Tell whether an answer is `{"challenge": …}` with what was asked."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and answer.get("challenge") == challenge
 
 
 def _written(prefix: str, value: bytes) -> str:

@@ -9,11 +9,13 @@ import pytest
 import requests
 
 import integrations.mock_insurer
+from integrations.connectors.webhooks.mapping import signature
 from integrations.mock_insurer.configuration import Configuration
 from integrations.mock_insurer.insurer import Insurer
 from integrations.mock_insurer.routes import ROUTES
 from integrations.mock_insurer.server import Server
 from integrations.mock_insurer.signatures import sign
+from integrations.tests.factories import PRIVATE_KEY, PUBLIC_KEY
 
 PACKAGE = Path(integrations.mock_insurer.__file__).parent
 CHECKOUT = PACKAGE.parents[1]
@@ -148,11 +150,14 @@ class Mock:
         **headers: str,
     ) -> requests.Response:
         content = json.dumps(body).encode()
-        signature = sign(message_id, signed_at, content, secret=SECRET)
+        signatures = [
+            sign(message_id, signed_at, content, secret=SECRET),
+            signature(message_id, signed_at, content, key=PRIVATE_KEY),
+        ]
         signed = {
             "webhook-id": message_id,
             "webhook-timestamp": str(signed_at),
-            "webhook-signature": signature,
+            "webhook-signature": " ".join(signatures),
         }
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         url = f"{self.url}{path}"
@@ -212,6 +217,7 @@ def mock(docport: FakeDocPort, tmp_path: Path) -> Iterator[Mock]:
         slug="nila",
         api_key="dpk_test_x",
         webhook_secret=SECRET,
+        webhook_public_key=PUBLIC_KEY,
         base_url=docport.url,
         port=0,
         database=tmp_path / "nila.sqlite3",

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from integrations.mock_insurer.configuration import Misconfigured, read
+from integrations.tests.factories import PUBLIC_KEY
 from integrations.tests.test_mock_insurer.conftest import (
     CHECKOUT,
     PACKAGE,
@@ -18,7 +19,7 @@ from integrations.tests.test_mock_insurer.conftest import (
 
 
 def test_it_imports_nothing_of_docport() -> None:
-    allowed = sys.stdlib_module_names | {"requests"}
+    allowed = sys.stdlib_module_names | {"requests", "cryptography"}
     imported = set()
     for path in PACKAGE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -45,6 +46,7 @@ def test_its_modules_stay_small() -> None:
 def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "demo.json"
     insurer = {"name": "Nila", "slug": "nila", "api_key": "k", "webhook_secret": "s"}
+    insurer["webhook_public_key"] = "p"
     file.write_text(json.dumps({"base_url": "http://127.0.0.1:8000", "insurers": [insurer]}))
     arguments = ["--slug", "nila", "--port", "8001", "--demo-file", str(file)]
 
@@ -71,6 +73,7 @@ def test_it_runs_as_a_program_and_stops_when_told(docport: FakeDocPort, tmp_path
         "name": "Nila Health",
         "api-key": "k",
         "webhook-secret": SECRET,
+        "webhook-public-key": PUBLIC_KEY,
         "base-url": docport.url,
     }
     command += [word for name, value in flags.items() for word in (f"--{name}", value)]
