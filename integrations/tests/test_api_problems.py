@@ -209,6 +209,6 @@ def test_text_is_not_escaped(caller: Caller) -> None:
     assert "सुरक्षा" in caller.get("/me").content.decode()
 
 
-def test_every_body_is_json(caller: Caller) -> None:
-    for path in ("/me", "/doctors", "/events", "/appointments", "/nothing"):
-        json.loads(caller.get(path).content)
+@pytest.mark.parametrize("path", ["/me", "/doctors", "/events", "/appointments", "/nothing"])
+def test_every_body_is_json(caller: Caller, path: str) -> None:
+    assert isinstance(json.loads(caller.get(path).content), dict)

@@ -12,6 +12,7 @@ from registry.tests.factories import NOW, make_doctor, make_location, make_provi
 from scheduling import actions, openings, slots
 from scheduling.models import Appointment, Availability, Mode, OpenDay
 from scheduling.slots import Reason
+from scheduling.tests.clinic import state
 from scheduling.tests.factories import (
     TUESDAY_AT_9,
     make_appointment,
@@ -173,9 +174,11 @@ def test_a_hold_that_runs_keeps_its_place(
     book: Book, doctor: Doctor, provider: InsuranceProvider, place: DoctorLocation
 ) -> None:
     make_appointment(doctor, provider, place, status=Appointment.Status.HELD)
+    before = state()
 
     with pytest.raises(actions.SlotTaken):
         book()
+    assert state() == before
 
 
 @pytest.mark.parametrize(
@@ -196,6 +199,7 @@ def test_without_consent_there_is_no_such_doctor(book: Book, change: dict[str, A
 def test_another_insurer_sees_no_such_doctor(book: Book) -> None:
     with pytest.raises(actions.NotVisible):
         book(provider=make_provider())
+    assert nothing_was_written()
 
 
 def test_a_doctor_who_shares_no_appointments_takes_none(book: Book) -> None:
@@ -216,9 +220,11 @@ def test_an_id_is_used_once_even_after_cancelling(
         status=Appointment.Status.CANCELLED,
         external_appointment_id="A-1",
     )
+    before = state()
 
     with pytest.raises(actions.ExternalIdUsed):
         book()
+    assert state() == before
 
 
 def test_two_insurers_may_use_the_same_id(book: Book, doctor: Doctor) -> None:
@@ -277,6 +283,7 @@ def test_another_place_has_no_such_slot(book: Book, doctor: Doctor) -> None:
 def test_a_naive_start_is_refused(book: Book) -> None:
     with pytest.raises(slots.BadRange):
         book(start=TUESDAY_AT_9.replace(tzinfo=None))
+    assert nothing_was_written()
 
 
 def test_an_insurer_keeps_to_its_share_of_a_day(
@@ -420,8 +427,11 @@ def test_an_appointment_that_was_kept_when_hours_moved_away_keeps_the_doctor_the
 ) -> None:
     book()
     Availability.objects.update(location=make_location(doctor), capacity=2)
+    before = state()
 
     with pytest.raises(actions.SlotTaken):
         book(external_appointment_id="A-2")
 
-    book(external_appointment_id="A-3", start=TUESDAY_AT_9 + QUARTER)
+    assert state() == before
+    later = book(external_appointment_id="A-3", start=TUESDAY_AT_9 + QUARTER)
+    assert later.appointment_time == TUESDAY_AT_9 + QUARTER

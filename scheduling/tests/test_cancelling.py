@@ -6,7 +6,7 @@ from registry.models import AuditLog, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider, make_user
 from scheduling import actions
 from scheduling.models import Appointment
-from scheduling.tests.clinic import Clinic
+from scheduling.tests.clinic import Clinic, state
 from scheduling.tests.factories import make_appointment
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,9 @@ def test_a_stale_row_in_hand_does_not_matter() -> None:
     provider = make_provider()
     appointment = make_appointment(make_doctor(), provider)
     actions.cancel(appointment=appointment, reason=Reason.OTHER, by=provider, at=NOW)
+    before = state()
 
-    with pytest.raises(actions.NotCancellable):
+    with pytest.raises(actions.NotCancellable, match="cancelled"):
         actions.cancel(appointment=appointment, reason=Reason.OTHER, by=provider, at=NOW)
+
+    assert state() == before

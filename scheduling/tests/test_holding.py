@@ -186,9 +186,11 @@ def test_a_hold_with_another_doctor_is_told_so(clinic: Clinic) -> None:
     consent = Consent.objects.get(insurance_provider=other.insurer)
     consent.insurance_provider = clinic.insurer
     consent.save()
+    before = state()
 
     with pytest.raises(actions.HoldMismatch):
         clinic.book(doctor=other.doctor, hold_id=held.pk)
+    assert state() == before
 
 
 def test_a_hold_that_is_another_insurers_is_only_in_the_way(clinic: Clinic) -> None:
@@ -216,9 +218,11 @@ def test_a_hold_that_has_run_out_competes_like_any_other(clinic: Clinic) -> None
 def test_a_booked_hold_cannot_be_booked_again(clinic: Clinic) -> None:
     held = clinic.hold()
     clinic.book(hold_id=held.pk)
+    before = state()
 
     with pytest.raises(actions.SlotTaken):
         clinic.book(hold_id=held.pk)
+    assert state() == before
 
 
 def test_an_id_that_was_used_books_no_hold(clinic: Clinic) -> None:
@@ -234,9 +238,11 @@ def test_an_id_that_was_used_books_no_hold(clinic: Clinic) -> None:
 
 def test_another_broken_rule_is_no_used_id(clinic: Clinic) -> None:
     held = clinic.hold()
+    before = state()
 
     with pytest.raises(IntegrityError, match="appointment_booked_has_references"):
         clinic.book(hold_id=held.pk, external_appointment_id=None)
+    assert state() == before
 
 
 def test_a_hold_is_renewed_once(clinic: Clinic) -> None:
@@ -278,9 +284,11 @@ def test_a_hold_that_has_ended_is_not_renewed(clinic: Clinic) -> None:
 def test_a_hold_is_not_renewed_once_the_doctor_has_opted_out(clinic: Clinic) -> None:
     held = clinic.hold()
     Consent.objects.update(consent_status="REVOKED", revoked_at=NOW)
+    before = state()
 
     with pytest.raises(actions.NotVisible):
         actions.renew_hold(hold=held, at=NOW + MINUTE)
+    assert state() == before
 
 
 def test_a_released_place_can_be_had_at_once(clinic: Clinic) -> None:

@@ -300,8 +300,10 @@ def test_another_broken_rule_is_no_taken_place(clinic: Clinic) -> None:
 
 def test_a_naive_start_is_refused(clinic: Clinic) -> None:
     booked = clinic.book()
+    before = state()
 
     with pytest.raises(slots.BadRange):
         actions.move(
             appointment=booked, start=TUESDAY_AT_9.replace(tzinfo=None), by=clinic.user, at=NOW
         )
+    assert state() == before

@@ -10,7 +10,7 @@ from scheduling import actions, diary
 from scheduling.models import BookingRules, OpenDayHead
 from scheduling.slots import Rules
 from scheduling.tests.factories import TUESDAY_AT_9
-from scheduling.tests.office import DAY, HOUR, Office, nothing_changes
+from scheduling.tests.office import DAY, HOUR, Office, everything, nothing_changes
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -70,17 +70,21 @@ def test_rules_can_be_changed_back(office: Office) -> None:
 
 
 def test_the_usual_rules_need_no_row(office: Office) -> None:
-    with nothing_changes():
-        set_rules(office)
+    before = everything()
 
+    set_rules(office)
+
+    assert everything() == before
     assert not BookingRules.objects.exists()
 
 
 def test_rules_saved_as_they_are_leave_no_trace(office: Office) -> None:
     set_rules(office, HOUR)
+    before = everything()
 
-    with nothing_changes():
-        set_rules(office, HOUR)
+    set_rules(office, HOUR)
+
+    assert everything() == before
 
 
 def test_open_days_reach_as_far_as_the_horizon(office: Office) -> None:

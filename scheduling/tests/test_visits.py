@@ -138,8 +138,12 @@ def test_it_is_too_late_after_10_minutes_and_once_is_enough(clinic: Clinic) -> N
 
 
 def test_nobody_undoes_a_booking(clinic: Clinic) -> None:
+    booked = clinic.book()
+    before = state()
+
     with pytest.raises(actions.NotUndoable):
-        actions.undo(appointment=clinic.book(), by=clinic.user, at=NOW)
+        actions.undo(appointment=booked, by=clinic.user, at=NOW)
+    assert state() == before
 
 
 def cancel(clinic: Clinic, appointment: Appointment) -> Appointment:
@@ -302,6 +306,8 @@ def test_a_place_elsewhere_in_those_hours_is_not_its_own(clinic: Clinic) -> None
     Availability.objects.all().delete()
     make_window(clinic.doctor, make_location(clinic.doctor), end_time=time(11))
     clinic.book()
+    before = state()
 
     with pytest.raises(actions.SlotTaken):
         actions.undo(appointment=booked, by=clinic.user, at=NOW)
+    assert state() == before
