@@ -88,6 +88,7 @@ def acknowledge_erasure(
     if standing.consent_status == Consent.Status.ACTIVE:
         raise StillInForce
     ended_at = standing.revoked_at or standing.expires_at
+    assert ended_at is not None
     if erased_at is not None and not ended_at <= erased_at <= at:
         raise ErasedAtImpossibleTime
     if standing.erasure_acknowledged_at is None:

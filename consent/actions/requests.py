@@ -16,10 +16,10 @@ from consent.models import (
     QUIET_AFTER,
     ConsentEvent,
     ConsentRequest,
+    ConsentRequestQuerySet,
     ConsentStatus,
     DataClass,
 )
-from consent.models.requests import ConsentRequestQuerySet
 from consent.notices import PURPOSE, notice_for
 from consent.receipts import Said
 from registry import ledger

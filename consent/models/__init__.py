@@ -3,13 +3,19 @@ from consent.models.consents import (
     GIVEN,
     SHOWS,
     Consent,
+    ConsentQuerySet,
     ConsentStatus,
     DataClass,
     insurers_for,
     visible_doctors,
 )
 from consent.models.history import ConsentEvent, ConsentEventKind
-from consent.models.requests import ANSWER_WITHIN, QUIET_AFTER, ConsentRequest
+from consent.models.requests import (
+    ANSWER_WITHIN,
+    QUIET_AFTER,
+    ConsentRequest,
+    ConsentRequestQuerySet,
+)
 
 __all__ = [
     "ANSWER_WITHIN",
@@ -20,7 +26,9 @@ __all__ = [
     "Consent",
     "ConsentEvent",
     "ConsentEventKind",
+    "ConsentQuerySet",
     "ConsentRequest",
+    "ConsentRequestQuerySet",
     "ConsentStatus",
     "DataClass",
     "insurers_for",

@@ -87,7 +87,7 @@ class Consent(Timestamped):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
     insurance_provider = models.ForeignKey(
-        InsuranceProvider, on_delete=models.PROTECT, related_name="+"
+        InsuranceProvider, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     consent_status = models.CharField(
         max_length=9, choices=[(status.value, status.label) for status in GIVEN]
@@ -151,6 +151,7 @@ class Consent(Timestamped):
                 fields=["insurance_provider", "consent_status", "doctor"],
                 name="consent_by_provider",
             ),
+            models.Index(fields=["insurance_provider", "id"], name="consent_listed"),
             models.Index(
                 fields=["expires_at"],
                 condition=Q(consent_status="ACTIVE", expires_at__isnull=False),

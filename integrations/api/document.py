@@ -21,6 +21,7 @@ _SOURCES = {
     "doctor_id": [("doctors_read", "200", "/id"), ("appointments_book", "201", "/doctor_id")],
     "hold_id": [("holds_make", "201", "/id")],
     "appointment_id": [("appointments_book", "201", "/id")],
+    "consent_id": [("doctors_read", "200", "/consent_id"), ("consents_read", "200", "/id")],
 }
 _ABOUT = """\
 Doctors who opted in to you, their hours and free times, and bookings. Version 1.

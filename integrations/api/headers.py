@@ -60,5 +60,6 @@ OF_CODE = {
     "invalid_token": ("WWW-Authenticate",),
     "method_not_allowed": ("Allow",),
     "request_in_flight": ("Retry-After",),
+    "too_many_consent_requests": ("Retry-After",),
     "unavailable": ("Retry-After",),
 }

@@ -15,7 +15,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from consent.models import SHOWS, Consent, DataClass, visible_doctors
+from consent.models import SHOWS, Consent, ConsentQuerySet, DataClass, visible_doctors
 from integrations.api.callers import Caller, Kind
 from integrations.api.problems import Problem
 from integrations.models import Scope
@@ -65,7 +65,7 @@ class Seen:
 
 
 class MayCall(BasePermission):
-    """Check the scope, and load the doctor, the appointment or the hold that the path names.
+    """Check the scope, and load what the path names: a doctor, an appointment, a hold, a consent.
 
     A method that does not say what it needs is refused.
     """
@@ -106,6 +106,8 @@ class MayCall(BasePermission):
                 view.appointment.doctor = view.seen.doctor
         if "hold_id" in view.kwargs:
             view.hold = hold_seen(provider, as_uuid(view.kwargs["hold_id"]))
+        if "consent_id" in view.kwargs:
+            view.consent = consent_seen(provider, as_uuid(view.kwargs["consent_id"]))
 
 
 def as_uuid(value: str) -> UUID:
@@ -183,3 +185,18 @@ def hold_seen(provider: InsuranceProvider, hold_id: UUID) -> Appointment:
         raise NotFound
     hold.insurance_provider = provider
     return hold
+
+
+def consents_seen(provider: InsuranceProvider) -> ConsentQuerySet:
+    """Keep the insurer's own consents, in force or ended, in the world that it sees."""
+    return Consent.objects.filter(
+        insurance_provider=provider, doctor__is_sandbox=provider.sees_sandbox
+    )
+
+
+def consent_seen(provider: InsuranceProvider, consent_id: UUID) -> Consent:
+    """Give the consent, or the one 404."""
+    consent = consents_seen(provider).filter(pk=consent_id).first()
+    if consent is None:
+        raise NotFound
+    return consent

@@ -157,6 +157,18 @@ CODES = {
         "It has begun or has ended.",
         "Read the appointment for its status.",
     ),
+    "already_consented": Code(
+        409,
+        "This doctor shares with you already",
+        "The doctor with this registration number has opted in to you.",
+        "Read the consent; the doctor can change what it holds.",
+    ),
+    "consent_in_force": Code(
+        409,
+        "The consent is in force",
+        "There is nothing to erase while a consent is in force.",
+        "Read the consent for its status; the doctor may have opted in again.",
+    ),
     "request_in_flight": Code(
         409,
         "The first try is still running",
@@ -216,6 +228,12 @@ CODES = {
         "If-Match is missing",
         "This call needs If-Match with the version that you have read.",
         "Send the ETag of the appointment as If-Match.",
+    ),
+    "too_many_consent_requests": Code(
+        429,
+        "Too many doctors were asked",
+        "You have asked as many doctors for consent as you may for now.",
+        "Wait as long as Retry-After says. Asking the same number again costs nothing.",
     ),
     "internal_error": Code(
         500,

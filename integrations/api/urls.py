@@ -2,6 +2,7 @@ from django.urls import path
 
 from integrations.api.views.account import Me
 from integrations.api.views.appointments import Appointments, CancelAppointment, OneAppointment
+from integrations.api.views.consents import Consents, Erasure, OneConsent
 from integrations.api.views.doctors import (
     Credentials,
     DoctorAvailability,
@@ -33,6 +34,9 @@ urlpatterns = [
         CancelAppointment.as_view(),
         name="appointment_cancel",
     ),
+    path("consents", Consents.as_view(), name="consents"),
+    path("consents/<str:consent_id>", OneConsent.as_view(), name="consent"),
+    path("consents/<str:consent_id>/erasure", Erasure.as_view(), name="consent_erasure"),
     path("events", Events.as_view(), name="events"),
     path("openapi.json", Schema.as_view(), name="openapi"),
 ]

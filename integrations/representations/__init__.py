@@ -1,5 +1,6 @@
 """Rows as insurers see them, JSON-ready: the API, the push and the previews show the same."""
 
+from integrations.representations.consents import consent, consent_request
 from integrations.representations.doctors import credentials_as_seen, doctors_as_seen
 from integrations.representations.events import API_PATH, Entry, event, feed, href
 from integrations.representations.hours import availability_as_seen
@@ -15,6 +16,8 @@ __all__ = [
     "appointment",
     "attempts",
     "availability_as_seen",
+    "consent",
+    "consent_request",
     "credentials_as_seen",
     "delivery",
     "doctors_as_seen",

@@ -134,6 +134,11 @@ def test_no_list_reads_a_whole_table(caller: Caller) -> None:
         ("/appointments", {"doctor_id": doctor}),
         ("/appointments", {"from": "2026-11-25"}),
         ("/appointments", {"external_appointment_id": "V-1"}),
+        ("/consents", {"limit": 50}),
+        ("/consents", {"limit": 50, "cursor": caller.get("/consents").json()["next"]}),
+        ("/consents", {"status": "ACTIVE"}),
+        ("/consents", {"status": "EXPIRED"}),
+        ("/consents", {"updated_since": "2026-11-22"}),
         ("/events", {"after": 19_900}),
         ("/events", {"after": 0}),
     ]

@@ -18,6 +18,7 @@ from integrations.api.shapes.choices import (
     REASONS,
     TAGS,
 )
+from integrations.api.shapes.consents import ConsentOut, ConsentRequestOut, ConsentsOut
 from integrations.api.shapes.doctors import (
     AvailabilityOut,
     CredentialsOut,
@@ -38,6 +39,9 @@ __all__ = [
     "AppointmentOut",
     "AppointmentsOut",
     "AvailabilityOut",
+    "ConsentOut",
+    "ConsentRequestOut",
+    "ConsentsOut",
     "CredentialsOut",
     "DoctorOut",
     "DoctorsOut",

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from consent.models import Consent
 from integrations.api.callers import Caller
 from integrations.api.parsers import MOST_BYTES
 from integrations.api.permissions import MayCall, Needs, Seen
@@ -51,6 +52,7 @@ class InsurerView(APIView):
     seen: Seen
     appointment: Appointment
     hold: Appointment
+    consent: Consent
 
     @property
     def caller(self) -> Caller:
