@@ -71,6 +71,11 @@ class ExceptionForm(forms.Form):
         return chosen
 
     @property
+    def given(self) -> dict[str, Any]:
+        """Give what was typed as the actions take it, once it is valid."""
+        return {"starts_at": self.starts_at, "ends_at": self.ends_at, "location": self.location}
+
+    @property
     def zone(self) -> ZoneInfo:
         """Give the zone in which the times are meant."""
         return ZoneInfo((self.location or self.doctor).timezone)
@@ -139,6 +144,10 @@ class LeaveForm(ExceptionForm):
     field_order = ["first", "last", "starts", "ends", "place", "reason"]
 
     @property
+    def given(self) -> dict[str, Any]:
+        return super().given | {"reason": self.cleaned_data["reason"]}
+
+    @property
     def is_part_of_a_day(self) -> bool:
         """Tell whether times are given, so that the page shows them."""
         return any(self[name].value() or self[name].errors for name in ("starts", "ends"))
@@ -189,21 +198,14 @@ class ExtraHoursForm(ExceptionForm, TermsForm):
     field_order = ["date", "starts", "ends", "place", *TERMS]
 
     @property
-    def terms(self) -> VisitTerms:
-        """Give how the time is cut into visits."""
-        return VisitTerms(**{name: self.cleaned_data[name] for name in TERMS})
+    def given(self) -> dict[str, Any]:
+        terms = VisitTerms(**{name: self.cleaned_data[name] for name in TERMS})
+        return super().given | {"terms": terms}
 
     @property
     def terms_fields(self) -> list[forms.BoundField]:
         """List the fields that say so."""
         return [self[name] for name in TERMS]
-
-    @property
-    def chosen_place(self) -> DoctorLocation:
-        """Give the place; extra hours always have one."""
-        place = self.location
-        assert place is not None
-        return place
 
     def read_period(self) -> tuple[datetime, datetime]:
         day, starts, ends = (self.cleaned_data[name] for name in ("date", "starts", "ends"))

@@ -1,13 +1,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -89,7 +90,7 @@ def leave_add(request: SignedInRequest) -> HttpResponse:
     doctor, at = doctor_of(request, "manage_schedule"), now()
     asked = _asked_for(request)
     form = LeaveForm(
-        request.POST if request.method == "POST" else None,
+        _typed(request),
         initial={**asked, "first": asked["date"]},
         doctor=doctor,
         places=_places(doctor),
@@ -97,14 +98,7 @@ def leave_add(request: SignedInRequest) -> HttpResponse:
 
     def save(decisions: Mapping[UUID, Decision]) -> Saved:
         return actions.take_leave(
-            doctor=doctor,
-            starts_at=form.starts_at,
-            ends_at=form.ends_at,
-            location=form.location,
-            reason=form.cleaned_data["reason"],
-            decisions=decisions,
-            by=request.user,
-            at=at,
+            doctor=doctor, **form.given, decisions=decisions, by=request.user, at=at
         )
 
     return _answer(request, doctor, Page(form, "Add leave", "Leave", save), at)
@@ -117,22 +111,14 @@ def extra_add(request: SignedInRequest) -> HttpResponse:
     if not places:
         return render(request, "scheduling/hours_no_place.html")
     form = ExtraHoursForm(
-        request.POST if request.method == "POST" else None,
+        _typed(request),
         initial={**_usual(doctor, at), **_asked_for(request)},
         doctor=doctor,
         places=places,
     )
 
     def save(_: Mapping[UUID, Decision]) -> Saved:
-        return actions.add_extra_hours(
-            doctor=doctor,
-            location=form.chosen_place,
-            starts_at=form.starts_at,
-            ends_at=form.ends_at,
-            terms=form.terms,
-            by=request.user,
-            at=at,
-        )
+        return actions.add_extra_hours(doctor=doctor, **form.given, by=request.user, at=at)
 
     return _answer(request, doctor, Page(form, "Add extra hours", "Extra hours", save), at)
 
@@ -144,8 +130,7 @@ def exception_edit(request: SignedInRequest, exception_id: UUID) -> HttpResponse
     if row.ends_at <= at:
         messages.info(request, "This is over, so it stays as it was.")
         return redirect("scheduling:leave_list")
-    page = _leave_page if row.kind == _Kind.CLOSED else _extra_page
-    return _answer(request, doctor, page(request, doctor, row, at), at)
+    return _answer(request, doctor, _changing(request, doctor, row, at), at)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -256,54 +241,28 @@ def _answer(request: SignedInRequest, doctor: Doctor, page: Page, at: datetime) 
     return render(request, "scheduling/leave_form.html", context, status=status)
 
 
-def _leave_page(
+def _changing(
     request: SignedInRequest, doctor: Doctor, row: AvailabilityException, at: datetime
 ) -> Page:
-    form = LeaveForm(
-        request.POST if request.method == "POST" else None,
-        initial=LeaveForm.values_of(row, _zone(doctor, row)),
+    is_leave = row.kind == _Kind.CLOSED
+    kind = LeaveForm if is_leave else ExtraHoursForm
+    form = kind(
+        _typed(request),
+        initial=kind.values_of(row, _zone(doctor, row)),
         doctor=doctor,
         places=_places(doctor, row.location),
     )
-
-    def save(decisions: Mapping[UUID, Decision]) -> Saved:
-        return actions.change_leave(
-            leave=row,
-            starts_at=form.starts_at,
-            ends_at=form.ends_at,
-            location=form.location,
-            reason=form.cleaned_data["reason"],
-            decisions=decisions,
-            by=request.user,
-            at=at,
-        )
-
-    return Page(form, "Change leave", "Leave", save, row)
-
-
-def _extra_page(
-    request: SignedInRequest, doctor: Doctor, row: AvailabilityException, at: datetime
-) -> Page:
-    form = ExtraHoursForm(
-        request.POST if request.method == "POST" else None,
-        initial=ExtraHoursForm.values_of(row, _zone(doctor, row)),
-        doctor=doctor,
-        places=_places(doctor, row.location),
+    change = (
+        partial(actions.change_leave, leave=row)
+        if is_leave
+        else partial(actions.change_extra_hours, extra=row)
     )
 
     def save(decisions: Mapping[UUID, Decision]) -> Saved:
-        return actions.change_extra_hours(
-            extra=row,
-            location=form.chosen_place,
-            starts_at=form.starts_at,
-            ends_at=form.ends_at,
-            terms=form.terms,
-            decisions=decisions,
-            by=request.user,
-            at=at,
-        )
+        return change(**form.given, decisions=decisions, by=request.user, at=at)
 
-    return Page(form, "Change extra hours", "Extra hours", save, row)
+    noun = "Leave" if is_leave else "Extra hours"
+    return Page(form, f"Change {noun.lower()}", noun, save, row)
 
 
 def _remove(
@@ -350,6 +309,10 @@ def _usual(doctor: Doctor, at: datetime) -> dict[str, Any]:
     today = _today(doctor, at)
     rows = Availability.objects.filter(doctor=doctor).in_force(today, today + 7 * _DAY)
     return dict(usual_terms(rows))
+
+
+def _typed(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
 
 
 def _asked_for(request: HttpRequest) -> dict[str, str]:
