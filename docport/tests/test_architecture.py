@@ -50,6 +50,7 @@ OPEN_TO_STRANGERS = {
     "integrations:docs": "the public reference",
     "integrations:try": "the public reference",
     "integrations:openapi": "the public reference",
+    "integrations:token": "a client shows its secret or an assertion there",
     "integrations:unknown": "says 404 as the API does",
     "account_login": "",
     "account_logout": "shows nothing, and is harmless",

@@ -1,4 +1,4 @@
-"""A key that is taken back opens nothing anywhere, also while Redis is down."""
+"""A key or a client that is taken back opens nothing anywhere, also while Redis is down."""
 
 import subprocess
 import tempfile
@@ -15,8 +15,8 @@ from pytest_django import Settings
 
 from docport.embedded.places import Places
 from docport.embedded.redis_server import RedisServer
-from integrations.actions import keys
-from integrations.tests.factories import make_api_key
+from integrations.actions import clients, keys
+from integrations.tests.factories import make_api_client, make_api_key
 from integrations.tests.web import running_web
 from registry.tests.factories import make_admin
 
@@ -52,16 +52,21 @@ def answers(base_url: str, token: str) -> set[int]:
         return set(pool.map(call, range(CALLS)))
 
 
-def test_a_revoked_key_opens_nothing_in_any_process_though_redis_is_down(
+def test_what_is_revoked_opens_nothing_in_any_process_though_redis_is_down(
     settings: Settings,
 ) -> None:
-    row, key = make_api_key(expires_at=now() + timedelta(days=1))
+    tomorrow = now() + timedelta(days=1)
+    row, key = make_api_key(expires_at=tomorrow)
+    client, _ = make_api_client(expires_at=tomorrow)
+    _, token = clients.issue_token(client=client, scopes=client.oauth.get_scopes(), at=now())
     with running_redis() as (settings.REDIS_URL, redis), running_web() as base_url:
-        assert answers(base_url, key) == {200}
+        assert answers(base_url, key) == answers(base_url, token) == {200}
         redis.terminate()
         redis.wait(10)
-        assert answers(base_url, key) == {200}
+        assert answers(base_url, key) == answers(base_url, token) == {200}
 
         keys.revoke(key=row, by=make_admin(), at=now())
+        assert (answers(base_url, key), answers(base_url, token)) == ({401}, {200})
 
-        assert answers(base_url, key) == {401}
+        clients.revoke(client=client, by=make_admin(), at=now())
+        assert answers(base_url, token) == {401}

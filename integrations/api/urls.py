@@ -14,6 +14,7 @@ from integrations.api.views.events import Events
 from integrations.api.views.holds import Holds, OneHold, RenewHold
 from integrations.api.views.schema import Schema
 from integrations.api.views.search import Search
+from integrations.api.views.tokens import AccessTokens
 
 # An id that is no UUID must be the same 404 as one that names nothing, so it is read by the view.
 urlpatterns = [
@@ -38,5 +39,6 @@ urlpatterns = [
     path("consents/<str:consent_id>", OneConsent.as_view(), name="consent"),
     path("consents/<str:consent_id>/erasure", Erasure.as_view(), name="consent_erasure"),
     path("events", Events.as_view(), name="events"),
+    path("oauth/token", AccessTokens.as_view(), name="token"),
     path("openapi.json", Schema.as_view(), name="openapi"),
 ]

@@ -10,6 +10,7 @@ from consent.models import DataClass
 from integrations.tests.doctors import open_on_tuesdays, wanted
 from integrations.tests.insurers import Caller, make_caller
 from integrations.tests.test_api_access import calls
+from integrations.tests.test_api_tokens import make_token
 from registry.models import Doctor, InsuranceProvider
 from registry.tests.factories import NOW, make_doctor, make_provider
 from scheduling import openings
@@ -28,11 +29,14 @@ class World:
     other: Doctor
 
 
-@pytest.fixture(params=["test", "live"])
+@pytest.fixture(params=["test key", "live key", "test token", "live token"])
 def world(request: pytest.FixtureRequest) -> World:
-    is_test = request.param == "test"
-    status = _Status.SANDBOX if is_test else _Status.LIVE
-    caller = make_caller(insurance_provider=make_provider(integration_status=status))
+    mode, shown = request.param.split()
+    is_test = mode == "test"
+    provider = make_provider(integration_status=_Status.SANDBOX if is_test else _Status.LIVE)
+    caller = make_caller(insurance_provider=provider)
+    if shown == "token":
+        caller.key = make_token(insurance_provider=provider)
     own, other = (_doctor(caller, is_sandbox=synthetic) for synthetic in (is_test, not is_test))
     return World(caller, own, other)
 
