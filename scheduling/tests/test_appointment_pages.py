@@ -14,18 +14,8 @@ from scheduling import actions
 from scheduling.models import Appointment
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 NINE = timedelta(minutes=9)
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.appointments.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from registry.models import AuditLog, Doctor, DoctorLocation, InsuranceProvider, OutboxEvent
-from registry.tests.factories import NOW, make_doctor, make_location, make_provider
+from registry.tests.factories import NOW, make_location, make_provider
 from scheduling import actions, openings, slots
 from scheduling.models import Appointment, Availability, Mode, OpenDay
 from scheduling.slots import Reason
@@ -22,16 +22,6 @@ from scheduling.tests.factories import (
 
 pytestmark = pytest.mark.django_db
 QUARTER = timedelta(minutes=15)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
 
 
 @pytest.fixture

@@ -18,31 +18,10 @@ from scheduling.tests.factories import (
     make_window,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 WEEK = "/calendar/"
 TUESDAY = "/calendar/2026-11-24/"
 QUARTER = timedelta(minutes=15)
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.calendar.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
 
 
 @pytest.mark.parametrize("address", [WEEK, TUESDAY])

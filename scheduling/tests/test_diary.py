@@ -33,16 +33,6 @@ QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
-
-
 def free_starts(doctor: Doctor, **given: DoctorLocation) -> list[datetime]:
     found = diary.free_slots(
         doctor=doctor, starts_at=TUESDAY_AT_9, ends_at=TUESDAY_AT_9 + DAY, at=NOW, **given

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.models import Doctor, DoctorLocation
 from registry.reference import State
-from registry.tests.factories import NOW, make_doctor, make_location, make_user
+from registry.tests.factories import NOW, make_location, make_user
 from scheduling import actions, holidays
 from scheduling.holidays import Suggestion
 from scheduling.models import AvailabilityException
@@ -20,16 +20,6 @@ CHRISTMAS = date(2026, 12, 25)
 BEGINS, ENDS = (datetime(2026, 12, day, 18, 30, tzinfo=UTC) for day in (24, 25))
 KANNADA_DAY = date(2026, 11, 1)
 FRIDAY = {"day_of_week": 4}
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
 
 
 def suggested(doctor: Doctor, first: date = CHRISTMAS, last: date = CHRISTMAS) -> list[Suggestion]:

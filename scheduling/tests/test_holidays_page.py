@@ -8,20 +8,15 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains
 
 from registry.models import Doctor, DoctorLocation, User
-from registry.tests.factories import NOW, make_doctor, make_location, make_provider, make_user
+from registry.tests.factories import make_doctor, make_location, make_provider, make_user
 from scheduling.models import AvailabilityException
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_exception, make_window
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 HOLIDAYS = "/leave/holidays/"
 DAY = timedelta(days=1)
 # Christmas is a Friday, Republic Day a Tuesday.
 CHRISTMAS, REPUBLIC_DAY = "2026-12-25_", "2027-01-26_"
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.holidays.now", lambda: NOW)
 
 
 @pytest.fixture

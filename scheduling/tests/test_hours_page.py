@@ -9,33 +9,12 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains
 
 from registry.models import Doctor, DoctorLocation, User
-from registry.tests.factories import NOW, make_doctor, make_location, make_provider, make_user
+from registry.tests.factories import make_doctor, make_location, make_provider, make_user
 from scheduling.models import Availability
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 HOURS = "/hours/"
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.hours.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
 
 
 def typed(place: DoctorLocation, **given: str) -> dict[str, Any]:

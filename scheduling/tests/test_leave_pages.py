@@ -14,7 +14,7 @@ from registry.tests.factories import NOW, make_doctor, make_location, make_provi
 from scheduling.models import Appointment, AvailabilityException
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_exception, make_window
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 
 LEAVE, ADD, EXTRA = "/leave/", "/leave/add/", "/leave/extra/"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -32,30 +32,9 @@ EXTRA_HOURS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.leave.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
-
-
 @pytest.fixture
 def insurer() -> InsuranceProvider:
     return make_provider(name="Acme")
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
 
 
 def make_extra(doctor: Doctor, place: DoctorLocation, **given: Any) -> AvailabilityException:

@@ -16,25 +16,9 @@ from scheduling import actions
 from scheduling.models import Appointment, BookingRules, Mode
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 QUARTER = timedelta(minutes=15)
 AT_10 = "2026-11-24T04:30Z"
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.appointments.now", lambda: NOW)
-    monkeypatch.setattr("scheduling.views.moving.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
 
 
 @pytest.fixture
@@ -46,12 +30,6 @@ def arogya() -> InsuranceProvider:
 def booked(doctor: Doctor, place: DoctorLocation, arogya: InsuranceProvider) -> Appointment:
     make_window(doctor, place)
     return make_appointment(doctor, arogya, place, external_appointment_id="A-77")
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
 
 
 def address(appointment: Appointment) -> str:

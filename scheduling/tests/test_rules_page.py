@@ -7,30 +7,14 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains
 
 from registry.models import Doctor, User
-from registry.tests.factories import NOW, make_doctor, make_user
+from registry.tests.factories import make_user
 from scheduling.models import BookingRules
 from scheduling.slots import Rules
 from scheduling.views.rules import in_words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 RULES = "/hours/rules/"
 TYPED = {"lead": "2h", "lead_hours": "", "horizon_days": "30", "most_per_day": "20"}
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.rules.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
 
 
 def test_a_stranger_signs_in_first(client: Client) -> None:

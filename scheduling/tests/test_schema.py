@@ -21,11 +21,6 @@ QUARTER = timedelta(minutes=15)
 SUNDAY, MONDAY, TUESDAY = 6, 0, 1
 
 
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
 def test_windows_may_touch_but_not_overlap(doctor: Doctor) -> None:
     place = make_location(doctor)
     make_window(doctor, place)

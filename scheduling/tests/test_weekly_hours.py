@@ -25,18 +25,8 @@ NIGHT = HoursWindow(1, time(22), time(2))
 
 
 @pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
 def user(doctor: Doctor) -> User:
     return make_user(doctor=doctor)
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
 
 
 class Hours:

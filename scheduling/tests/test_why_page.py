@@ -29,31 +29,9 @@ from scheduling.tests.factories import (
 )
 from scheduling.views.reasons import _CAUSES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 TUESDAY = "/calendar/2026-11-24/why/"
 QUARTER = timedelta(minutes=15)
-
-
-@pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduling.views.why.now", lambda: NOW)
-    monkeypatch.setattr("scheduling.views.calendar.now", lambda: NOW)
-
-
-@pytest.fixture
-def doctor() -> Doctor:
-    return make_doctor()
-
-
-@pytest.fixture
-def place(doctor: Doctor) -> DoctorLocation:
-    return make_location(doctor)
-
-
-@pytest.fixture
-def page(client: Client, doctor: Doctor) -> Client:
-    client.force_login(make_user(doctor=doctor))
-    return client
 
 
 def titles(answer: Any) -> list[str]:
