@@ -7,7 +7,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from integrations.api import headers, problems
+from integrations.api.oauth import token_url
 from integrations.api.shapes import ProblemOut
+from integrations.models import Scope
 
 _EVERY_CALL = [
     # A parameter that nobody knows is refused everywhere.
@@ -28,20 +30,31 @@ _WITH_BODY = ["malformed_json", "unsupported_media_type"]
 _KEPT = {"slot_taken", "slot_not_available"}
 
 
-class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # The library has no types here.
-    """Describe the API key."""
+class Bearer(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # The library has no types here.
+    """Describe the two things that a call can bring: an API key or an access token."""
 
     target_class = "integrations.api.authentication.BearerAuthentication"
-    name = "ApiKey"
+    name = ["ApiKey", "OAuth2"]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        key = {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "dpk_test_… or dpk_live_…",
             "description": "Your API key. Test keys see synthetic doctors, live keys real ones. "
             "A call names the scope that the key must have.",
         }
+        flow = {"tokenUrl": token_url(), "scopes": dict(Scope.choices)}
+        client = {
+            "type": "oauth2",
+            "flows": {"clientCredentials": flow},
+            "description": "An access token, dpt_…, which your client gets for its secret or for "
+            "an assertion that it signs, and which lasts 15 minutes. No refresh tokens.",
+        }
+        return [key, client]
 
 
 class ApiSchema(AutoSchema):
