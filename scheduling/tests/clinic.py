@@ -1,5 +1,6 @@
 """A doctor who can be booked, for tests of what happens to appointments."""
 
+from collections.abc import Callable
 from datetime import time, timedelta
 from itertools import count
 from typing import Any
@@ -15,6 +16,9 @@ from scheduling.tests.factories import TUESDAY_AT_9, make_window
 MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 WEEK = timedelta(days=7)
+
+# The fixture `book`: a booking on Tuesday at 9, with what a test wants otherwise.
+Book = Callable[..., Appointment]
 
 _numbers = count(1)
 
