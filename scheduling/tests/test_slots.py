@@ -1,10 +1,5 @@
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from time import process_time
-from typing import Any
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,46 +9,27 @@ from scheduling.slots import (
     Extra,
     Reason,
     Schedule,
-    Slot,
     Taken,
     Terms,
     Window,
 )
-
-CLINIC = UUID(int=1)
-HOSPITAL = UUID(int=2)
-INDIA = ZoneInfo("Asia/Kolkata")
-LONDON = ZoneInfo("Europe/London")
-# Monday 23 November 2026, 9:00 in India.
-NOW = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)
-TUESDAY = date(2026, 11, 24)
-FROM = date(2026, 1, 1)
-HALF_HOURS = Terms(CLINIC, INDIA, slot_minutes=30)
-MORNING = Window(1, time(9), time(11), FROM, None, HALF_HOURS)
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-
-
-def wall(day: date, at: time, zone: ZoneInfo = INDIA) -> datetime:
-    return datetime.combine(day, at, tzinfo=zone)
-
-
-AT_9 = wall(TUESDAY, time(9))
-
-
-def of_day(schedule: Schedule, day: date = TUESDAY, zone: ZoneInfo = INDIA) -> list[Slot]:
-    midnight = wall(day, time(0), zone)
-    return slots.slots_between(
-        schedule, starts_at=midnight, ends_at=midnight + timedelta(days=1), at=NOW
-    )
-
-
-def starts(found: list[Slot], zone: ZoneInfo = INDIA) -> list[str]:
-    return [f"{slot.starts_at.astimezone(zone):%H:%M}" for slot in found]
-
-
-def why(schedule: Schedule, starts_at: datetime, **asked: Any) -> tuple[Reason, ...]:
-    return slots.why_not_free(schedule, starts_at=starts_at, at=NOW, **asked)
+from scheduling.tests.schedules import (
+    AT_9,
+    CLINIC,
+    FROM,
+    HALF_HOURS,
+    HOSPITAL,
+    HOUR,
+    INDIA,
+    LONDON,
+    MINUTE,
+    MORNING,
+    NOW,
+    TUESDAY,
+    of_day,
+    starts,
+    wall,
+)
 
 
 def test_a_window_is_cut_into_slots_that_end_inside_it() -> None:
@@ -267,138 +243,6 @@ def test_extra_hours_that_last_for_months_are_cut_where_asked() -> None:
     assert len(of_day(Schedule(extras=(extra,)))) == 48
 
 
-def test_what_is_free_is_neither_past_nor_too_far_ahead() -> None:
-    schedule = Schedule(windows=(MORNING,), rules=slots.Rules(lead_time=30 * MINUTE))
-    at = AT_9 + MINUTE
-    last = AT_9 + timedelta(days=56)
-
-    found = slots.free_slots(schedule, starts_at=AT_9, ends_at=AT_9 + timedelta(days=62), at=at)
-
-    assert found[0].starts_at == AT_9 + HOUR
-    assert found[-1].local_date == last.date()
-    soon = slots.slot_at(schedule, starts_at=AT_9 + 30 * MINUTE, at=at)
-    assert soon is not None
-    assert soon.reasons == (Reason.TOO_SOON,)
-
-
-def test_a_slot_that_starts_now_can_be_booked() -> None:
-    assert slots.why_not_free(Schedule(windows=(MORNING,)), starts_at=AT_9, at=AT_9) == ()
-
-
-def test_all_reasons_are_named_at_once() -> None:
-    schedule = Schedule(
-        windows=(MORNING,),
-        closures=(Closure(AT_9, AT_9 + HOUR),),
-        taken=(Taken(AT_9, AT_9 + HOUR, TUESDAY, CLINIC),),
-        closed_places=frozenset({CLINIC}),
-        rules=slots.Rules(timedelta(days=3), timedelta(0), most_per_day=1),
-        credential_until=AT_9,
-        is_consented=False,
-    )
-
-    assert why(schedule, AT_9, mode="TELE") == (
-        Reason.ON_LEAVE,
-        Reason.PLACE_CLOSED,
-        Reason.WRONG_MODE,
-        Reason.TAKEN,
-        Reason.DAY_FULL,
-        Reason.TOO_SOON,
-        Reason.BEYOND_HORIZON,
-        Reason.CREDENTIAL_EXPIRED,
-        Reason.NOT_CONSENTED,
-    )
-    assert why(schedule, AT_9 + MINUTE) == (
-        Reason.BETWEEN_SLOTS,
-        Reason.ON_LEAVE,
-        Reason.PLACE_CLOSED,
-        Reason.DAY_FULL,
-        Reason.TOO_SOON,
-        Reason.BEYOND_HORIZON,
-        Reason.CREDENTIAL_EXPIRED,
-        Reason.NOT_CONSENTED,
-    )
-
-
-def test_a_day_is_full_by_the_dates_of_the_appointments() -> None:
-    tokyo = Terms(HOSPITAL, ZoneInfo("Asia/Tokyo"), slot_minutes=30)
-    # Half past midnight on Wednesday in Tokyo is nine in the evening of Tuesday in India.
-    night = Window(2, time(0, 30), time(1), FROM, None, tokyo)
-    evening = Window(1, time(20), time(20, 30), FROM, None, HALF_HOURS)
-    at_night = wall(TUESDAY + timedelta(days=1), time(0, 30), ZoneInfo("Asia/Tokyo"))
-    taken = Taken(at_night, at_night + HOUR / 2, TUESDAY + timedelta(days=1), CLINIC)
-    rules = slots.Rules(most_per_day=1)
-
-    found = of_day(Schedule(windows=(MORNING, evening, night), taken=(taken,), rules=rules))
-
-    assert [slot.reasons for slot in found] == [(), (), (), (), (), (Reason.TAKEN, Reason.DAY_FULL)]
-
-
-def test_a_day_is_full_at_the_number_that_the_rules_name() -> None:
-    taken = tuple(Taken(AT_9, AT_9 + HOUR / 2, TUESDAY, CLINIC, lane) for lane in range(2))
-    schedule = Schedule(windows=(MORNING,), taken=taken, rules=slots.Rules(most_per_day=2))
-    one_more = replace(schedule, rules=slots.Rules(most_per_day=3))
-
-    assert slots.why_not_free(schedule, starts_at=AT_9 + HOUR, at=NOW) == (Reason.DAY_FULL,)
-    assert slots.why_not_free(one_more, starts_at=AT_9 + HOUR, at=NOW) == ()
-
-
-def test_nobody_is_booked_once_the_credential_has_ended() -> None:
-    schedule = Schedule(windows=(MORNING,), credential_until=AT_9 + HOUR)
-
-    assert [slot.reasons for slot in of_day(schedule)] == [
-        *[(), (), (Reason.CREDENTIAL_EXPIRED,), (Reason.CREDENTIAL_EXPIRED,)],
-    ]
-
-
-def test_a_time_that_starts_no_slot_has_reasons_too() -> None:
-    schedule = Schedule(
-        windows=(MORNING,),
-        extras=(Extra(AT_9 + 5 * HOUR, AT_9 + 6 * HOUR, HALF_HOURS),),
-        closures=(Closure(AT_9, AT_9 + HOUR, CLINIC),),
-        closed_places=frozenset({CLINIC}),
-    )
-
-    between = (Reason.BETWEEN_SLOTS, Reason.ON_LEAVE, Reason.PLACE_CLOSED)
-    assert why(schedule, AT_9 + MINUTE) == between
-    assert why(schedule, AT_9 + MINUTE, location_id=CLINIC) == between
-    assert why(schedule, AT_9 + MINUTE, location_id=HOSPITAL) == (Reason.OUTSIDE_HOURS,)
-    assert why(replace(schedule, closed_places=frozenset()), AT_9 + 5 * HOUR + MINUTE) == (
-        Reason.BETWEEN_SLOTS,
-    )
-    assert why(Schedule(windows=(MORNING,)), NOW - HOUR) == (Reason.OUTSIDE_HOURS, Reason.TOO_SOON)
-    assert why(Schedule(), NOW + timedelta(days=399)) == (
-        Reason.OUTSIDE_HOURS,
-        Reason.BEYOND_HORIZON,
-    )
-
-
-def test_of_two_places_at_one_instant_the_freer_answers() -> None:
-    hospital = Window(1, time(9), time(10), FROM, None, Terms(HOSPITAL, INDIA))
-    schedule = Schedule(windows=(MORNING, hospital), closed_places=frozenset({CLINIC}))
-
-    assert why(schedule, AT_9) == ()
-    assert why(schedule, AT_9, location_id=CLINIC) == (Reason.PLACE_CLOSED,)
-
-
-def test_of_two_places_at_one_instant_the_one_in_the_right_mode_answers() -> None:
-    by_phone = Terms(HOSPITAL, INDIA, mode="TELE")
-    schedule = Schedule(windows=(MORNING, Window(1, time(9), time(10), FROM, None, by_phone)))
-
-    slot, reasons = slots.slot_and_reasons(schedule, starts_at=AT_9, at=NOW, mode="TELE")
-
-    assert slot is not None
-    assert (slot.location_id, reasons) == (HOSPITAL, ())
-
-
-def test_of_two_places_without_a_slot_the_open_one_answers() -> None:
-    hospital = Window(2, time(9), time(10), FROM, None, Terms(HOSPITAL, INDIA))
-    closed = Closure(AT_9, AT_9 + HOUR)
-
-    schedule = Schedule(windows=(hospital, MORNING), closures=(closed,))
-
-    assert why(schedule, AT_9 + MINUTE) == (Reason.BETWEEN_SLOTS, Reason.ON_LEAVE)
-
-
 def test_open_days_say_what_is_free_when() -> None:
     twos = Window(1, time(17), time(18), FROM, None, replace(HALF_HOURS, capacity=2))
     by_phone = replace(HALF_HOURS, mode="TELE")
@@ -437,106 +281,3 @@ def test_a_full_day_and_one_on_leave_are_not_open() -> None:
 
     assert slots.open_days(schedule, first=TUESDAY, last=TUESDAY) == []
     assert slots.open_days(on_leave, first=TUESDAY, last=TUESDAY) == []
-
-
-@pytest.mark.parametrize(
-    ("first", "last"),
-    [
-        (TUESDAY, TUESDAY - timedelta(days=1)),
-        (TUESDAY, TUESDAY + timedelta(days=70)),
-        (TUESDAY, date.max),
-        (date.min, TUESDAY),
-    ],
-)
-def test_dates_that_make_no_sense_are_refused(first: date, last: date) -> None:
-    with pytest.raises(slots.BadRange):
-        slots.open_days(Schedule(), first=first, last=last)
-
-
-@pytest.mark.parametrize(
-    "terms",
-    [
-        {"slot_minutes": 0},
-        {"slot_minutes": -15},
-        {"slot_minutes": 241},
-        {"buffer_minutes": -15},
-        {"capacity": 0},
-    ],
-)
-def test_terms_that_cut_no_slots_cannot_be_made(terms: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="slot"):
-        Terms(CLINIC, INDIA, **terms)
-
-
-@pytest.mark.parametrize(
-    ("starts_at", "ends_at"),
-    [
-        (AT_9.replace(tzinfo=None), AT_9),
-        (AT_9, AT_9.replace(tzinfo=None)),
-        (AT_9, AT_9),
-        (AT_9, AT_9 - MINUTE),
-        (AT_9, AT_9 + timedelta(days=62, microseconds=1)),
-        (AT_9, datetime.max.replace(tzinfo=UTC)),
-        (datetime.min.replace(tzinfo=UTC), AT_9),
-    ],
-)
-def test_periods_that_make_no_sense_are_refused(starts_at: datetime, ends_at: datetime) -> None:
-    with pytest.raises(slots.BadRange):
-        slots.slots_between(Schedule(), starts_at=starts_at, ends_at=ends_at, at=NOW)
-
-
-@pytest.mark.parametrize("starts_at", [AT_9.replace(tzinfo=None), datetime.max.replace(tzinfo=UTC)])
-def test_instants_that_make_no_sense_are_refused(starts_at: datetime) -> None:
-    with pytest.raises(slots.BadRange):
-        why(Schedule(windows=(MORNING,)), starts_at)
-
-
-def round_the_clock(slot_minutes: int) -> Schedule:
-    terms = Terms(CLINIC, INDIA, slot_minutes)
-    midnight = time(0)
-    return Schedule(
-        windows=tuple(Window(day, midnight, midnight, FROM, None, terms) for day in range(7))
-    )
-
-
-@pytest.mark.parametrize(
-    ("schedule", "days"),
-    [
-        (round_the_clock(5), 31),
-        (round_the_clock(1), 62),
-        (Schedule(extras=(Extra(NOW, NOW + timedelta(days=900), HALF_HOURS),) * 3), 62),
-        (
-            Schedule(
-                extras=(Extra(NOW, NOW + timedelta(days=900), Terms(CLINIC, INDIA, 1)),),
-            ),
-            62,
-        ),
-    ],
-)
-def test_no_call_computes_more_than_its_share(schedule: Schedule, days: int) -> None:
-    started = process_time()
-
-    with suppress(slots.TooManySlots):
-        found = slots.free_slots(
-            schedule, starts_at=NOW, ends_at=NOW + timedelta(days=days), at=NOW
-        )
-        assert len(found) <= slots.MAX_SLOTS
-
-    assert process_time() - started < 0.2
-
-
-def test_too_many_slots_are_refused() -> None:
-    fortnight = {"starts_at": NOW, "at": NOW}
-
-    with pytest.raises(slots.TooManySlots, match="shorter period"):
-        slots.slots_between(round_the_clock(5), ends_at=NOW + timedelta(days=18), **fortnight)
-    most = slots.slots_between(round_the_clock(5), ends_at=NOW + timedelta(days=16), **fortnight)
-    assert len(most) == 16 * 24 * 12
-
-
-def test_open_days_of_a_doctor_who_never_rests_are_summed_up() -> None:
-    last = TUESDAY + timedelta(days=69)
-
-    found = slots.open_days(round_the_clock(5), first=TUESDAY, last=last)
-
-    assert [day.free for day in found] == [24 * 12] * 70
