@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from consent.models import Consent, ConsentEvent, ConsentRequest
+from consent.models import Consent, ConsentEvent, ConsentMail, ConsentRequest
 from registry.admin import ReadOnlyAdmin
 
 WHO = (
@@ -54,6 +54,20 @@ class ConsentRequestAdmin(ReadOnlyAdmin):
     list_select_related = ("insurance_provider", "doctor")
     search_fields = ("registration_number", *WHO)
     ordering = ("-asked_at",)
+
+
+@admin.register(ConsentMail)
+class ConsentMailAdmin(ReadOnlyAdmin):
+    """Which mails doctors were sent, or are owed."""
+
+    list_display = ("kind", "insurer", "status", "attempts", "next_attempt_at", "sent_at")
+    list_filter = ("status", "kind")
+    list_select_related = ("request__insurance_provider", "consent__insurance_provider")
+    ordering = ("-id",)
+
+    @admin.display(description="Insurer")
+    def insurer(self, mail: ConsentMail) -> Any:
+        return mail.about.insurance_provider
 
 
 @admin.register(ConsentEvent)

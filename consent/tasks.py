@@ -1,10 +1,18 @@
 """What consent does on a schedule; the times stand in `docport/celery.py`."""
 
+from datetime import datetime
+
+import structlog
 from celery import shared_task
+from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
 from consent import actions
-from consent.models import Consent
+from consent.mail import letter
+from consent.models import Consent, ConsentMail
+from registry.models import Doctor
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -13,3 +21,42 @@ def expire_consents() -> int:
     at = now()
     over = Consent.objects.over_at(at).order_by("expires_at")
     return sum(actions.expire(consent=consent, at=at) for consent in over)
+
+
+@shared_task
+def send_consent_mails() -> int:
+    """Send the mails that are owed, those of earlier failures too, and give their number.
+
+    A failure ends the run, so that a mail server that is away holds no worker; the next run goes
+    on with the others.
+    """
+    actions.owe_mails(at=now())
+    sent = 0
+    while (mail := actions.take_mail(at=now())) is not None:
+        try:
+            sent += _send(mail, at=now())
+        # Those of smtplib are among them.
+        except OSError as error:
+            log.warning("consent_mail_failed", mail=str(mail.pk), error=type(error).__name__)
+            break
+    return sent
+
+
+def _send(mail: ConsentMail, *, at: datetime) -> bool:
+    doctor = _addressee(mail, at=at)
+    if doctor is None:
+        actions.drop_mail(mail=mail)
+        return False
+    written = letter(mail, doctor)
+    EmailMessage(written.subject, written.text, to=[written.to]).send()
+    actions.note_sent(mail=mail, at=at)
+    return True
+
+
+def _addressee(mail: ConsentMail, *, at: datetime) -> Doctor | None:
+    """Give the doctor for whom the mail is still news."""
+    if mail.request is not None:
+        return mail.request.addressee_at(at)
+    assert mail.consent is not None
+    is_news = mail.consent.is_active_at(at) and mail.consent.expires_at == mail.ends_at
+    return mail.consent.doctor if is_news else None

@@ -34,6 +34,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "send_consent_mails": {
+        "task": "consent.tasks.send_consent_mails",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "extend_open_days": {
         "task": "scheduling.tasks.extend_open_days",
         "schedule": 60.0,

@@ -50,6 +50,8 @@ EMAIL_HOST_USER = email["EMAIL_HOST_USER"]
 EMAIL_HOST_PASSWORD = email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = email["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = email["EMAIL_USE_SSL"]
+# A worker waits no longer for the mail server; what it could not send is tried again.
+EMAIL_TIMEOUT = 10
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # How many proxies of ours add to X-Forwarded-For. What stands before them anybody can write.

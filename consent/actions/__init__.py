@@ -2,6 +2,13 @@
 
 from consent.actions.ending import acknowledge_erasure, expire, withdraw
 from consent.actions.giving import change, give
+from consent.actions.mails import (
+    REMINDED_BEFORE,
+    drop_mail,
+    note_sent,
+    owe_mails,
+    take_mail,
+)
 from consent.actions.refusals import (
     AlreadyGiven,
     AlreadyWithdrawn,
@@ -23,6 +30,7 @@ from consent.actions.requests import MOST_A_DAY, MOST_OPEN, ask, decline
 __all__ = [
     "MOST_A_DAY",
     "MOST_OPEN",
+    "REMINDED_BEFORE",
     "AlreadyGiven",
     "AlreadyWithdrawn",
     "DataClassesRefused",
@@ -41,7 +49,11 @@ __all__ = [
     "ask",
     "change",
     "decline",
+    "drop_mail",
     "expire",
     "give",
+    "note_sent",
+    "owe_mails",
+    "take_mail",
     "withdraw",
 ]

@@ -10,6 +10,7 @@ from consent.models.consents import (
     visible_doctors,
 )
 from consent.models.history import ConsentEvent, ConsentEventKind
+from consent.models.mails import ConsentMail
 from consent.models.requests import (
     ANSWER_WITHIN,
     QUIET_AFTER,
@@ -26,6 +27,7 @@ __all__ = [
     "Consent",
     "ConsentEvent",
     "ConsentEventKind",
+    "ConsentMail",
     "ConsentQuerySet",
     "ConsentRequest",
     "ConsentRequestQuerySet",

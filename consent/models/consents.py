@@ -42,6 +42,10 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         """Keep those whose end has come by `at` and is not written down; twin of `is_over_at`."""
         return self.filter(consent_status=Consent.Status.ACTIVE, expires_at__lte=at)
 
+    def ending_within(self, period: timedelta, *, at: datetime) -> "ConsentQuerySet":
+        """Keep consents in force at the aware instant `at` that end within a period from then."""
+        return self.active_at(at).filter(expires_at__lte=at + period)
+
     def standing_as(self, status: str, *, at: datetime) -> "ConsentQuerySet":
         """Keep those of a status at the aware instant `at`; twin of `Consent.status_at`."""
         over = Q(consent_status=Consent.Status.ACTIVE, expires_at__lte=at)

@@ -129,7 +129,10 @@ class ConsentRequest(Timestamped):
     def __str__(self) -> str:
         return f"{self.insurance_provider_id} asks {self.registration_number}"
 
-    @property
-    def data_classes_shown(self) -> str:
-        """Give the data classes in words."""
-        return ", ".join(str(DataClass(code).label) for code in self.data_classes)
+    def addressee_at(self, at: datetime) -> Doctor | None:
+        """Give the doctor to whom it is put at the aware instant `at`; twin of `put_to`."""
+        doctor = Doctor.objects.filter(registration_number=self.registration_number).first()
+        if doctor is None:
+            return None
+        put = ConsentRequest.objects.put_to(doctor, at=at).filter(pk=self.pk)
+        return doctor if put.exists() else None

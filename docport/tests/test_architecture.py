@@ -109,6 +109,7 @@ HELD_BY_THE_DATABASE = {
         "consent_request_one_at_a_time", "consent_request_number_is_canonical",
         "consent_request_answered_at", "consent_request_asks_who",
     },
+    "consent_mails": {"consent_mail_reminds_once", "consent_mail_tells_of_a_request"},
     "consent_events": {
         "consent_events_append_only", "consent_events_no_truncate", "consent_event_is_signed",
         "consent_event_declines_a_request",
