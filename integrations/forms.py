@@ -35,7 +35,7 @@ class PublicKeysForm(forms.Form):
 
     jwks = forms.CharField(
         label="Public keys",
-        widget=forms.Textarea,
+        widget=forms.Textarea({"cols": 32, "rows": 10}),
         required=False,
         help_text="A JWK set, as JSON, for RS384, ES384 or EdDSA.",
     )

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from allauth.idp.oidc.models import Token
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from integrations.actions import clients
@@ -60,6 +62,29 @@ def test_one_indexed_query_signs_a_token_in(
 
     with django_assert_num_queries(1):
         assert me(token).status_code == 200
+
+
+def test_a_token_is_found_by_its_hash_however_many_there_are() -> None:
+    token = make_token()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO allauth_idp_oidc_token
+                (type, hash, client_id, created_at, expires_at, scopes)
+            SELECT 'at', md5(n::text), client_id, created_at, expires_at, ''
+            FROM allauth_idp_oidc_token, generate_series(1, 20000) AS n;
+            ANALYZE allauth_idp_oidc_token;
+            """
+        )
+    with CaptureQueriesContext(connection) as asked:
+        assert me(token).status_code == 200
+
+    (statement,) = (one["sql"] for one in asked if "allauth_idp_oidc_token" in one["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+
+    assert "Seq Scan on allauth_idp_oidc_token" not in plan
 
 
 @pytest.mark.parametrize(
