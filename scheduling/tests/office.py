@@ -25,13 +25,7 @@ class Office(Clinic):
     def leave(
         self, starts_at: datetime = TUESDAY_AT_9, length: timedelta = HOUR, **given: Any
     ) -> Saved:
-        values: dict[str, Any] = {
-            "location": None,
-            "reason": "",
-            "decisions": {},
-            "by": self.user,
-            "at": NOW,
-        }
+        values = self._now() | {"location": None, "reason": "", "decisions": {}}
         return actions.take_leave(
             doctor=self.doctor,
             starts_at=starts_at,
@@ -40,15 +34,7 @@ class Office(Clinic):
         )
 
     def change_leave(self, leave: AvailabilityException, **given: Any) -> Saved:
-        values: dict[str, Any] = {
-            "starts_at": leave.starts_at,
-            "ends_at": leave.ends_at,
-            "location": leave.location,
-            "reason": leave.reason,
-            "decisions": {},
-            "by": self.user,
-            "at": NOW,
-        }
+        values = self._as_it_is(leave) | {"reason": leave.reason}
         return actions.change_leave(leave=leave, **(values | given))
 
     def remove_leave(
@@ -59,12 +45,7 @@ class Office(Clinic):
     def extra(
         self, starts_at: datetime = WEDNESDAY_AT_9, length: timedelta = HOUR, **given: Any
     ) -> Saved:
-        values: dict[str, Any] = {
-            "location": self.place,
-            "terms": VisitTerms(),
-            "by": self.user,
-            "at": NOW,
-        }
+        values = self._now() | {"location": self.place, "terms": VisitTerms()}
         return actions.add_extra_hours(
             doctor=self.doctor,
             starts_at=starts_at,
@@ -73,20 +54,23 @@ class Office(Clinic):
         )
 
     def change_extra(self, extra: AvailabilityException, **given: Any) -> Saved:
-        values: dict[str, Any] = {
-            "starts_at": extra.starts_at,
-            "ends_at": extra.ends_at,
-            "location": extra.location,
-            "terms": VisitTerms.of(extra),
-            "decisions": {},
-            "by": self.user,
-            "at": NOW,
-        }
+        values = self._as_it_is(extra) | {"terms": VisitTerms.of(extra)}
         return actions.change_extra_hours(extra=extra, **(values | given))
 
     def remove_extra(self, extra: AvailabilityException, **given: Any) -> Any:
-        values: dict[str, Any] = {"decisions": {}, "by": self.user, "at": NOW}
+        values = self._now() | {"decisions": {}}
         return actions.remove_extra_hours(extra=extra, **(values | given))
+
+    def _now(self) -> dict[str, Any]:
+        return {"by": self.user, "at": NOW}
+
+    def _as_it_is(self, row: AvailabilityException) -> dict[str, Any]:
+        return self._now() | {
+            "starts_at": row.starts_at,
+            "ends_at": row.ends_at,
+            "location": row.location,
+            "decisions": {},
+        }
 
     def standing(self) -> list[tuple[datetime, timedelta, str]]:
         """List leave and extra hours: start, length and reason, in the order of time."""
