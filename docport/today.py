@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.urls import reverse
 
-from consent.models import Consent
+from consent.actions import REMINDED_BEFORE
+from consent.models import Consent, ConsentRequest
 from docport.checklist import Checklist, Facts, checklist, facts_of
 from integrations.models import ProviderDoctorSync
 from registry.models import Doctor, InsuranceProvider
@@ -56,7 +58,7 @@ class Insurer:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that keeps patients away, and where to put it right."""
+    """Something that wants the doctor's eye, and where to look at it."""
 
     text: str
     href: str
@@ -82,6 +84,7 @@ class Today:
     next_visit: Visit | None
     insurers: list[Insurer]
     warnings: list[Alarm]
+    waiting: list[Alarm]
     checklist: Checklist
     leave: list[Leave]
 
@@ -105,7 +108,8 @@ def today_of(doctor: Doctor, *, at: datetime) -> Today:
     """Read the day of a doctor, in the doctor's own time zone: at most 8 queries."""
     local = at.astimezone(ZoneInfo(doctor.timezone))
     visits = _visits(doctor, local)
-    insurers = _insurers(doctor, local)
+    providers = _providers(doctor, local)
+    insurers = _insurers(doctor, providers, local)
     facts = facts_of(doctor, at=at)
     return Today(
         greeting=f"{_greeting(local)}, {doctor.addressed_as}",
@@ -114,6 +118,7 @@ def today_of(doctor: Doctor, *, at: datetime) -> Today:
         next_visit=_next_visit(doctor, visits, local),
         insurers=insurers,
         warnings=_warnings(facts, insurers),
+        waiting=_waiting(providers, local),
         checklist=checklist(facts),
         leave=_leave(doctor, local),
     )
@@ -179,20 +184,31 @@ def _visit(row: Appointment, local: datetime) -> Visit:
     )
 
 
-def _insurers(doctor: Doctor, local: datetime) -> list[Insurer]:
+def _providers(doctor: Doctor, local: datetime) -> list[Any]:
+    """Read the insurers of the doctor's world, each with how it stands with the doctor."""
     world = InsuranceProvider.Status.SANDBOX if doctor.is_sandbox else InsuranceProvider.Status.LIVE
-    showing = Consent.objects.showing_at(local).filter(
-        doctor=doctor, insurance_provider=OuterRef("pk")
+    pair = {"doctor": doctor, "insurance_provider": OuterRef("pk")}
+    ending = Consent.objects.ending_within(REMINDED_BEFORE, at=local).filter(**pair)
+    asked = ConsentRequest.objects.put_to(doctor, at=local).filter(
+        insurance_provider=OuterRef("pk")
     )
+    return list(
+        InsuranceProvider.objects.filter(integration_status=world).annotate(
+            is_seeing=Exists(Consent.objects.showing_at(local).filter(**pair)),
+            ends_at=Subquery(ending.values("expires_at")),
+            answer_by=Subquery(asked.values("answer_by")),
+        )
+    )
+
+
+def _insurers(doctor: Doctor, providers: Iterable[Any], local: datetime) -> list[Insurer]:
     syncs = {
         sync.insurance_provider_id: sync
         for sync in ProviderDoctorSync.objects.filter(doctor=doctor)
     }
     return [
         _insurer(provider, syncs.get(provider.pk), local, sees=provider.is_seeing)
-        for provider in InsuranceProvider.objects.filter(integration_status=world).annotate(
-            is_seeing=Exists(showing)
-        )
+        for provider in providers
     ]
 
 
@@ -226,6 +242,29 @@ def _moment(moment: datetime, local: datetime) -> str:
     there = moment.astimezone(local.tzinfo)
     day = "today" if there.date() == local.date() else day_and_month(there.date())
     return f"{day} at {clock(there)}"
+
+
+def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
+    """Say which insurers wait for an answer, and which consents end soon."""
+    asked = [
+        Alarm(
+            f"{provider} asks to see you. You can answer until {_moment(answer_by, local)}.",
+            reverse("consent:detail", args=[provider.slug]),
+            f"Answer {provider}",
+        )
+        for provider in providers
+        if (answer_by := provider.answer_by)
+    ]
+    ending = [
+        Alarm(
+            f"{provider} sees you only until {_moment(ends_at, local)}.",
+            reverse("consent:give", args=[provider.slug]),
+            f"Choose a new period for {provider}",
+        )
+        for provider in providers
+        if (ends_at := provider.ends_at)
+    ]
+    return asked + ending
 
 
 def _warnings(facts: Facts, insurers: list[Insurer]) -> list[Alarm]:

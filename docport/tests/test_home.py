@@ -7,7 +7,7 @@ from guardian.shortcuts import assign_perm
 from pytest_django import DjangoAssertNumQueries
 
 from consent.models import visible_doctors
-from consent.tests.factories import make_consent
+from consent.tests.factories import make_consent, make_request
 from docport import today as today_module
 from docport import views
 from docport.today import today_of
@@ -236,6 +236,26 @@ def test_warnings_go_when_hours_and_an_insurer_are_there(doctor: Doctor) -> None
     make_consent(doctor=doctor, insurance_provider=make_provider())
 
     assert today_of(doctor, at=NOW).warnings == []
+
+
+def test_what_insurers_ask_and_what_ends_soon_waits_on_the_page(
+    client: Client, doctor: Doctor
+) -> None:
+    asking, ending = make_provider(name="Arogya"), make_provider(name="Bharat")
+    make_request(doctor=doctor, insurance_provider=asking)
+    soon = NOW + timedelta(days=30)
+    make_consent(doctor=doctor, insurance_provider=ending, expires_at=soon)
+    make_consent(doctor=doctor, expires_at=soon + MINUTE)
+    make_request()
+
+    page = open_today(client, make_user(doctor=doctor))
+
+    assert "Arogya asks to see you. You can answer until Wednesday 23 December at 9am." in page
+    assert reverse("consent:detail", args=[asking.slug]) in page
+    assert "Bharat sees you only until Wednesday 23 December at 9am." in page
+    assert reverse("consent:give", args=[ending.slug]) in page
+    assert page.count("sees you only until") == 1
+    assert page.count("asks to see you") == 1
 
 
 def test_new_doctor_sees_the_checklist_and_no_warnings(client: Client) -> None:
