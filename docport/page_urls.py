@@ -1,6 +1,6 @@
 from django.urls import path
 
-from docport import health, views
+from docport import health, metrics, views
 
 app_name = "docport"
 urlpatterns = [
@@ -9,4 +9,5 @@ urlpatterns = [
     path("theme/", views.theme, name="theme"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

@@ -30,6 +30,8 @@ SECRET_KEY = env.str("SECRET_KEY")
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS")
 RECEIPT_KEYS = json.loads(env.str("RECEIPT_KEYS"))
 PORT = env.int("PORT", 8000)
+# Opens /metrics to a Prometheus; without one, nobody sees that there is such a page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 if PRODUCTION:
     if DEBUG:
@@ -305,7 +307,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 if PRODUCTION:
     SECURE_SSL_REDIRECT = True
     # An API never redirects http to https, and health checks come from inside.
-    SECURE_REDIRECT_EXEMPT = [r"^api/(?!docs/)", r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^api/(?!docs/)", r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True

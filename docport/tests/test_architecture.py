@@ -46,6 +46,7 @@ OPEN_TO_STRANGERS = {
     "docport:home": "says what DocPort is",
     "docport:healthz": "for the machine that watches the process",
     "docport:readyz": "for the machine that watches the site",
+    "docport:metrics": "for the machine that watches the site and shows its token",
     "consent:jwks": "proves receipts offline",
     "integrations:docs": "the public reference",
     "integrations:try": "the public reference",

@@ -314,6 +314,13 @@ def retry_failing(*, provider: UUID, at: datetime) -> None:
     failing.update(attempts=0, next_attempt_at=at, updated_at=at)
 
 
+@transaction.atomic(durable=True)
+def retry_insurer(*, provider: InsuranceProvider, by: ledger.Actor, at: datetime) -> None:
+    """Try all of an insurer's failing pairs now, for whoever knows that its system is back."""
+    retry_failing(provider=provider.pk, at=at)
+    ledger.record("insurance_provider.push_retried", subject=provider, by=by, at=at)
+
+
 def _wait(attempts: int, outcome: Outcome) -> timedelta:
     planned = WAITS[min(attempts, len(WAITS)) - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  No secret.
     return max(planned, outcome.retry_after or planned)
