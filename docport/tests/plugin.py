@@ -30,7 +30,8 @@ def _quick_settings() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     # WhiteNoise warns of a missing folder, and tests take static files from their sources.
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    settings.PASSWORD_HASHERS = [quick, *settings.PASSWORD_HASHERS]
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )

@@ -14,6 +14,7 @@ from django.db import transaction
 from integrations import outgoing
 from integrations.actions.keys import AlreadyRevoked, locked_insurer
 from integrations.connectors.client_keys import mapping
+from integrations.hashers import RandomSecretHasher
 from integrations.models import NEWEST_VERSION, ApiClient, Scope, SpentAssertion
 from registry import ledger, rows
 from registry.actions import Refused
@@ -60,7 +61,7 @@ def register(
         name=name,
         grant_types=Client.GrantType.CLIENT_CREDENTIALS,
         response_types="",
-        secret=make_password(secret),
+        secret=make_password(secret, hasher=RandomSecretHasher.algorithm),
         created_at=at,
     )
     oauth.set_scopes(sorted(str(scope) for scope in set(scopes)))

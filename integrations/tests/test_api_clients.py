@@ -35,6 +35,7 @@ def test_a_secret_is_shown_once_and_only_its_hash_is_kept() -> None:
     assert client.oauth.pk == str(client.pk)
     assert client.oauth.check_secret(secret)
     assert not client.oauth.check_secret(secret + "x")
+    assert client.oauth.secret.startswith("random_sha256$")
     assert secret not in str(vars(client.oauth))
     assert client.oauth.get_scopes() == ["doctors:read", "slots:read"]
     assert (client.api_version, client.is_test, client.signs) == (NEWEST_VERSION, True, False)
