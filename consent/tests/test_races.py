@@ -1,18 +1,15 @@
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
-from django.db import connection
 
 from consent import actions
 from consent.models import Consent, ConsentEvent, ConsentRequest
 from consent.receipts import is_genuine
 from consent.tests.factories import make_consent, make_request
-from registry.actions import Refused
 from registry.models import AuditLog, InsuranceProvider, OutboxEvent, User
 from registry.tests.factories import NOW, make_provider, make_user
+from registry.tests.races import at_once, outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 6
@@ -23,24 +20,6 @@ AFTER = {
     "changed": {"changed", "withdrawn"},
     "withdrawn": {"given"},
 }
-
-
-def at_once(*calls: Callable[[], object]) -> list[str]:
-    """Run all calls at the same time; gives what each said, `done` or its refusal."""
-    start = Barrier(len(calls))
-
-    def run(call: Callable[[], object]) -> str:
-        try:
-            start.wait(timeout=10)
-            call()
-        except Refused as refusal:
-            return type(refusal).__name__
-        finally:
-            connection.close()
-        return "done"
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def giving(user: User, provider: InsuranceProvider) -> Callable[[], object]:
@@ -77,9 +56,9 @@ def assert_history_is_valid(consent: Consent) -> None:
 def test_many_first_gives_make_one_consent() -> None:
     user, provider = make_user(), make_provider()
 
-    said = at_once(*[giving(user, provider)] * THREADS)
+    answers = at_once(*[giving(user, provider)] * THREADS)
 
-    assert sorted(said) == ["AlreadyGiven"] * (THREADS - 1) + ["done"]
+    assert sorted(outcomes(answers)) == ["AlreadyGiven"] * (THREADS - 1) + ["done"]
     assert_history_is_valid(Consent.objects.get())
 
 
@@ -87,11 +66,9 @@ def test_many_withdrawals_are_one() -> None:
     consent = make_consent()
     user = make_user(doctor=consent.doctor)
 
-    said = at_once(
-        *[lambda: actions.withdraw(consent=consent, by=user, at=NOW)] * THREADS,
-    )
+    answers = at_once(*[lambda: actions.withdraw(consent=consent, by=user, at=NOW)] * THREADS)
 
-    assert sorted(said) == ["AlreadyWithdrawn"] * (THREADS - 1) + ["done"]
+    assert sorted(outcomes(answers)) == ["AlreadyWithdrawn"] * (THREADS - 1) + ["done"]
     assert ConsentEvent.objects.get().kind == "withdrawn"
 
 
@@ -107,20 +84,18 @@ def test_many_workers_write_an_end_down_once() -> None:
 def test_an_insurer_that_asks_the_same_at_once_asks_once() -> None:
     provider = make_provider()
 
-    said = at_once(
-        *[
-            lambda: actions.ask(
-                provider=provider,
-                registration_number="KMC-1",
-                data_classes=["profile"],
-                message="",
-                at=NOW,
-            )
-        ]
-        * THREADS
-    )
+    def ask() -> object:
+        return actions.ask(
+            provider=provider,
+            registration_number="KMC-1",
+            data_classes=["profile"],
+            message="",
+            at=NOW,
+        )
 
-    assert said == ["done"] * THREADS
+    answers = at_once(*[ask] * THREADS)
+
+    assert outcomes(answers) == ["done"] * THREADS
     assert ConsentRequest.objects.count() == 1
     assert AuditLog.objects.count() == 1
 

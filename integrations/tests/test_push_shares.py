@@ -7,9 +7,10 @@ from integrations.actions.drain import FAILING_AT_ONCE, WIDTH
 from integrations.models import ProviderDoctorSync
 from integrations.tests.factories import make_sync
 from integrations.tests.partner import Partner
-from integrations.tests.workers import Clock, all_at_once, push_due
+from integrations.tests.workers import Clock, push_due
 from registry.models import InsuranceProvider
 from registry.tests.factories import NOW
+from registry.tests.races import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
 
@@ -38,7 +39,7 @@ def test_several_workers_send_each_state_once(
     for _ in range(20):
         make_sync(insurance_provider=provider)
 
-    all_at_once(lambda: push_due(clock), workers=workers)
+    at_once(*[lambda: push_due(clock)] * workers)
 
     paths = [heard.path for heard in partner.heard]
     assert len(paths) == len(set(paths)) == 40

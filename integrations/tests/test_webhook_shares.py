@@ -15,8 +15,9 @@ from integrations.tests.factories import (
     make_endpoint,
 )
 from integrations.tests.partner import Heard, Partner, Reply
-from integrations.tests.workers import Clock, all_at_once, send_due
+from integrations.tests.workers import Clock, send_due
 from registry.tests.factories import NOW
+from registry.tests.races import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
 
@@ -67,7 +68,7 @@ def test_several_workers_send_each_event_once_and_in_order(
     for doctor in doctors * 2:
         make_deliveries_about(doctor, endpoint, 4)
 
-    all_at_once(lambda: send_due(clock), workers=workers)
+    at_once(*[lambda: send_due(clock)] * workers)
 
     assert sorted(partner.ids) == sorted(set(partner.ids))
     assert len(partner.ids) == 48

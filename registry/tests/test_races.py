@@ -1,12 +1,9 @@
 """What the database settles when two people press the button at the same moment."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from threading import Barrier
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -14,25 +11,9 @@ from registry import actions
 from registry.models import AuditLog, AuditSeal, Doctor, DoctorRevision, OutboxEvent, User
 from registry.tests.factories import NOW, make_admin, make_doctor, make_draft_doctor, make_user
 from registry.tests.papers import pdf
+from registry.tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*runs: Callable[[], object]) -> list[object]:
-    """Run all at the same moment, each on a connection of its own; give answers and refusals."""
-    barrier = Barrier(len(runs))
-
-    def run(one: Callable[[], object]) -> object:
-        barrier.wait()
-        try:
-            return one()
-        except actions.Refused as refusal:
-            return refusal
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(runs)) as threads:
-        return list(threads.map(run, runs))
 
 
 def post_of(doctor: Doctor) -> Callable[[], int]:
