@@ -18,7 +18,15 @@ def slot(slot: Slot) -> Json:
 
 def found(found: Found) -> Json:
     """Show what a search found: a free time, whose, and how far away if that was asked."""
-    shown = {"doctor_id": found.doctor_id, **slot(found.slot)}
+    shown: Json = {
+        "doctor_id": found.doctor_id,
+        "start": found.starts_at,
+        "end": found.ends_at,
+        "location_id": found.location_id,
+        "mode": found.mode,
+        "capacity": found.capacity,
+        "free": found.free,
+    }
     if found.distance_km is not None:
         shown["distance_km"] = round(found.distance_km, 1)
     return shown

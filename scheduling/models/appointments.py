@@ -176,6 +176,12 @@ class Appointment(Timestamped):
                 fields=["insurance_provider", "appointment_time"],
                 name="appointment_by_provider",
             ),
+            # Whether a doctor has any hold in force, without reading the appointments.
+            models.Index(
+                fields=["doctor", "hold_expires_at"],
+                condition=Q(status="HELD"),
+                name="hold_by_doctor",
+            ),
         ]
 
     def __str__(self) -> str:

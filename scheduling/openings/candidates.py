@@ -1,23 +1,20 @@
-"""Open days that a search may have to look at, in the order of when each could begin.
+"""Open days that a search may have to look at, in the order of when each could begin."""
 
-Two walks over one index, each in its order: open days that begin later than asked from, by their
-first free start; and those that have begun by then, by the next start after it, which their bits
-tell. Who may see the doctor is asked of a row only when its turn comes.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from math import cos, radians
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from consent.models import SHOWS, DataClass
+import orjson
+
+from consent.models import DataClass
 from registry.models import InsuranceProvider
 from registry.reference import Specialization
 from registry.statements import prepared
 from scheduling import slots
-from scheduling.openings.wanted import Near, Wanted
+from scheduling.openings import statements
+from scheduling.openings.wanted import Found, Near, Wanted
 
 # A local date lasts 25 hours at most.
 _LONGEST_DAY = timedelta(hours=26)
@@ -30,6 +27,8 @@ _LEAST_ID = UUID(int=0)
 _FEW = 500
 # Of all doctors, those near a point may be a hundredth: many, but too few to be met by chance.
 _FEW_NEAR = 5_000
+# Of each doctor so many open days are passed to meet the first one of the others: those of a week.
+_DAYS_OF_EACH = 8
 # So many open days are passed in the order of time before anybody asks whether there are few.
 _FIRST_WALK = 2_000
 
@@ -38,7 +37,8 @@ class Candidate(NamedTuple):
     """An open day: slots of it that can be booked begin at `could_begin_at` at the earliest.
 
     Candidates come in the order of `turn`, which knows no lead time and is never later. When
-    nothing of the day can be booked, `could_begin_at` is null.
+    nothing of the day can be booked, `could_begin_at` is null. `first` is the free slot that
+    begins then, or null when rows do not tell all about it.
     """
 
     turn: datetime
@@ -48,131 +48,12 @@ class Candidate(NamedTuple):
     local_date: date
     could_begin_at: datetime | None
     distance_km: float | None
+    first: Found | None
 
     @property
     def day(self) -> tuple[UUID, UUID, str, date]:
         """Give which open day it is."""
         return self.doctor_id, self.location_id, self.mode, self.local_date
-
-
-# In these, `o` are the open days, and names in braces are put in below.
-_NEXT_START = """
-    o.first_free_at + o.step_minutes * interval '1 minute' * ({skipped} - 1
-        + nullif(position(B'1' IN substring(o.starts FROM {skipped} + 1)), 0))
-"""
-_SKIPPED = """
-    greatest(0, ceil((date_part('epoch', ({since})::timestamptz)
-        - date_part('epoch', o.first_free_at)) / (60 * o.step_minutes)))::int
-"""
-_COLUMNS = """
-    o.doctor_id, o.location_id, o.mode, o.local_date, o.first_free_at, o.step_minutes, o.starts
-"""
-# At noon these may be many: OFFSET has each expression computed once.
-_BEGUN = """
-    SELECT {columns}, turn FROM (
-        SELECT o.*, {next_after} AS turn FROM (
-            SELECT {columns}, {skipped} AS skipped FROM open_days AS o
-            WHERE {which} AND o.first_free_at >= %(day_before)s AND o.first_free_at < %(since)s
-                AND o.last_free_at >= %(since)s
-            OFFSET 0
-        ) AS o
-        OFFSET 0
-    ) AS o
-    WHERE turn < %(until)s ORDER BY turn, doctor_id
-"""
-# Between two unknown instants a planner expects so few rows that it would sort them all; of a pair
-# it expects more, and walks. No doctor's id is lower than the least.
-_AHEAD = """
-    SELECT {columns}, o.first_free_at AS turn FROM open_days AS o
-    WHERE {which} AND o.first_free_at >= %(since)s
-        AND (o.first_free_at, o.doctor_id) < (%(until)s, %(least_id)s)
-    ORDER BY o.first_free_at, o.doctor_id
-"""
-_IN_TIME = """
-    {seen} FROM (({begun}) UNION ALL ({ahead}) ORDER BY turn, doctor_id LIMIT %(walk)s) AS o
-    {seen_by} LIMIT %(size)s
-"""
-# The index begins with the specialization: without one, each has its walk.
-_ALL_IN_TIME = """
-    SELECT candidate.* FROM unnest(%(specializations)s::text[]) AS s (code),
-        LATERAL ({in_time}) AS candidate
-    ORDER BY turn, doctor_id, location_id, mode LIMIT %(size)s
-"""
-_PASSED = """
-    SELECT count(*) FROM (({begun}) UNION ALL ({ahead}) LIMIT %(walk)s) AS passed
-"""
-_MOST_PASSED = """
-    SELECT max(passed.count) FROM unnest(%(specializations)s::text[]) AS s (code),
-        LATERAL ({passed}) AS passed
-"""
-_BY_DOCTOR = """
-    {seen} FROM (
-        SELECT * FROM (
-            SELECT o.*, CASE WHEN o.first_free_at < %(since)s THEN {next_start}
-                ELSE o.first_free_at END AS turn
-            FROM unnest(%(doctors)s::uuid[]) AS f (id) JOIN open_days AS o ON o.doctor_id = f.id
-            WHERE {which} AND o.local_date BETWEEN %(first)s AND %(last)s
-                AND o.last_free_at >= %(since)s AND o.first_free_at < %(until)s
-        ) AS o
-        WHERE turn < %(until)s ORDER BY turn, doctor_id
-    ) AS o
-    {seen_by} LIMIT %(size)s
-"""
-_SEEN = """
-    SELECT o.turn, o.doctor_id, o.location_id, o.mode, o.local_date,
-        CASE WHEN begins.at < least(%(until)s, {latest}) THEN begins.at END, place.distance_km
-"""
-_SOONEST = "%(at)s + coalesce(rules.lead_time_minutes, 0) * interval '1 minute'"
-_LATEST = "%(at)s + coalesce(rules.horizon_days, %(horizon)s) * interval '1 day'"
-# OFFSET keeps these subqueries what they are, one look each for a row whose turn it is; and there
-# are fewer ways to join them all to think through than to walk.
-_SEEN_BY = """
-    CROSS JOIN LATERAL (
-        SELECT FROM doctor_insurance_consent AS c
-        JOIN doctors AS d ON d.id = c.doctor_id
-        JOIN insurance_providers AS p ON p.id = c.insurance_provider_id
-        WHERE c.doctor_id = o.doctor_id AND c.insurance_provider_id = %(provider)s
-            AND c.data_classes @> %(shared)s::varchar[] AND {shows}
-        OFFSET 0
-    ) AS seen
-    CROSS JOIN LATERAL (
-        SELECT {distance} AS distance_km
-        FROM doctor_locations AS l WHERE l.id = o.location_id AND l.is_active
-        OFFSET 0
-    ) AS place
-    LEFT JOIN LATERAL (
-        SELECT lead_time_minutes, horizon_days
-        FROM booking_rules AS r WHERE r.doctor_id = o.doctor_id
-        OFFSET 0
-    ) AS rules ON true
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN o.turn < {soonest} THEN {next_start} ELSE o.turn END AS at
-    ) AS begins
-    {near_enough}
-"""
-# By the haversine formula, on a globe of the earth's mean radius.
-_DISTANCE = """
-    2 * 6371.0 * asin(least(1, sqrt(
-        sind((l.latitude::float8 - %(latitude)s) / 2) ^ 2
-        + cosd(l.latitude::float8) * cosd(%(latitude)s)
-        * sind((l.longitude::float8 - %(longitude)s) / 2) ^ 2
-    )))
-"""
-# Null when they are not few.
-_FEW_DOCTORS = """
-    SELECT CASE WHEN count(*) <= %(few)s THEN coalesce(array_agg(DISTINCT doctor_id), '{{}}') END
-    FROM ({doctors} LIMIT %(few)s + 1) AS few
-"""
-_NEAR = """
-    SELECT l.doctor_id FROM doctor_locations AS l
-    WHERE l.latitude BETWEEN %(south)s AND %(north)s AND l.longitude BETWEEN %(west)s AND %(east)s
-        AND (SELECT d.specialization FROM doctors AS d WHERE d.id = l.doctor_id)
-            = ANY(%(specializations)s)
-"""
-_CONSENTING = """
-    SELECT doctor_id FROM doctor_insurance_consent
-    WHERE insurance_provider_id = %(provider)s AND consent_status = 'ACTIVE'
-"""
 
 
 class Candidates:
@@ -192,6 +73,7 @@ class Candidates:
             "until": wanted.ends_at,
             "least_id": _LEAST_ID,
             "day_before": since - _LONGEST_DAY,
+            "longest_slot": slots.LONGEST_SLOT,
             "first": since.date() - _DAY,
             "last": wanted.ends_at.date() + _DAY,
             "horizon": slots.Rules().horizon.days,
@@ -203,115 +85,112 @@ class Candidates:
         }
         # Of several specializations, walks that were cut would not tell who comes first.
         self._walk = _FIRST_WALK if wanted.specialization else None
-        self._doctors: list[UUID] | None = None
+        self._doctors: Collection[UUID] | None = None
         if wanted.near:
-            self._doctors = self._few(_NEAR, _FEW_NEAR)
+            self._doctors = self._few(statements.NEAR, _FEW_NEAR)
         elif not wanted.specialization:
-            self._doctors = self._few(_CONSENTING, _FEW)
+            self._doctors = self._few(statements.CONSENTING, _FEW)
 
-    def first(self, size: int, *, without: Sequence[UUID]) -> list[Candidate]:
+    def first_of_each(self, size: int) -> tuple[list[Candidate], bool]:
+        """Give the first open day of each of the first few doctors, and whether they are all.
+
+        Nothing, where a short walk in the order of time would not find them: near a point, a
+        doctor's first day may be at a place too far away.
+        """
+        if self._doctors is not None or "specialization" not in self._asks or "near" in self._asks:
+            return [], False
+        walk = _DAYS_OF_EACH * size
+        statement = statements.first_of_each(self._asks)
+        rows = self._rows(statement, size=size, without="{}", walk=walk)
+        are_all = 0 < len(rows) < size and rows[0][1] < walk
+        return [_candidate(*orjson.loads(row)) for row, _ in rows], are_all
+
+    def of(self, doctors: Collection[UUID]) -> list[Candidate]:
+        """Give all open days of some doctors."""
+        return self._read(None, doctors=doctors)
+
+    def first(self, size: int, *, without: Collection[UUID]) -> list[Candidate]:
         """Give the first few by their turn; fewer than `size` are all there are.
 
         Args:
             without: doctors whose open days need no look any more.
         """
-        found = self._read(size, without)
+        found = self._read(size, without=without, doctors=self._doctors)
         if len(found) < size and self._doctors is None and self._is_walk_cut(without):
-            self._doctors = self._few(_CONSENTING, _FEW)
+            self._doctors = self._few(statements.CONSENTING, _FEW)
             self._walk = None
-            found = self._read(size, without)
+            found = self._read(size, without=without, doctors=self._doctors)
         # Whoever found so many on a first walk will find the others on a longer one.
         self._walk = None
         return found
 
-    def _is_walk_cut(self, without: Sequence[UUID]) -> bool:
+    def _is_walk_cut(self, without: Collection[UUID]) -> bool:
         """Tell whether there are more open days than were passed."""
         if self._walk is None:
             return False
-        with prepared() as cursor:
-            now = {"without": list(without), "walk": self._walk}
-            cursor.execute(_passed(self._asks), self._values | now)
-            (passed,) = cursor.fetchone()
+        statement = statements.passed(self._asks)
+        ((passed,),) = self._rows(statement, without=_array(without), walk=self._walk)
         return bool(passed >= self._walk)
 
     def _few(self, doctors: str, most: int) -> list[UUID] | None:
         """Give the doctors if they are few."""
-        with prepared() as cursor:
-            cursor.execute(_FEW_DOCTORS.format(doctors=doctors), self._values | {"few": most})
-            row: tuple[list[UUID] | None] = cursor.fetchone()
-        return row[0]
+        found: list[UUID] | None
+        ((found,),) = self._rows(statements.few(doctors), few=most)
+        return found
 
-    def _read(self, size: int, without: Sequence[UUID]) -> list[Candidate]:
-        now = {
-            "size": size,
-            "without": list(without),
-            "walk": self._walk,
-            "doctors": self._doctors,
-        }
-        statement = _statement(
-            by_doctor=self._doctors is not None,
-            asks=self._asks,
+    def _read(
+        self, size: int | None, *, without: Collection[UUID] = (), doctors: Collection[UUID] | None
+    ) -> list[Candidate]:
+        """Read the first few by their turn (`None`: all), of these doctors or in time (`None`)."""
+        rows = self._rows(
+            statements.candidates(by_doctor=doctors is not None, asks=self._asks),
+            size=size,
+            without=_array(without),
+            doctors=_array(doctors or ()),
+            walk=self._walk,
         )
+        return [_candidate(*orjson.loads(row)) for (row,) in rows]
+
+    def _rows(self, statement: str, **now: object) -> list[Any]:
         with prepared() as cursor:
             cursor.execute(statement, self._values | now)
-            return [Candidate(*row) for row in cursor.fetchall()]
+            rows: list[Any] = cursor.fetchall()
+        return rows
 
 
-@lru_cache
-def _statement(*, by_doctor: bool, asks: frozenset[str]) -> str:
-    """Write the statement for a search that asks for these things."""
-    near = "near" in asks
-    parts = {
-        **_parts(by_doctor=by_doctor, asks=asks),
-        "seen": _SEEN.format(latest=_LATEST),
-        "seen_by": _SEEN_BY.format(
-            shows=SHOWS,
-            soonest=_SOONEST,
-            next_start=_next_start(_SOONEST),
-            distance=_DISTANCE if near else "NULL::float8",
-            near_enough="WHERE place.distance_km <= %(distance_km)s" if near else "",
-        ),
-    }
-    if by_doctor:
-        return _BY_DOCTOR.format(**parts)
-    in_time = _IN_TIME.format(**parts)
-    return in_time if "specialization" in asks else _ALL_IN_TIME.format(in_time=in_time)
+def _candidate(
+    turn: str,
+    doctor: str,
+    place: str,
+    mode: str,
+    day: str,
+    begins: str | None,
+    distance_km: float | None,
+    ends: str | None,
+    capacity: int,
+    free: int,
+) -> Candidate:
+    doctor_id, location_id = UUID(doctor), UUID(place)
+    begins_at = datetime.fromisoformat(begins) if begins else None
+    first = None
+    if begins_at and ends:
+        ends_at = datetime.fromisoformat(ends)
+        first = Found(doctor_id, location_id, mode, begins_at, ends_at, capacity, free, distance_km)
+    return Candidate(
+        datetime.fromisoformat(turn),
+        doctor_id,
+        location_id,
+        mode,
+        date.fromisoformat(day),
+        begins_at,
+        distance_km,
+        first,
+    )
 
 
-@lru_cache
-def _passed(asks: frozenset[str]) -> str:
-    """Write the statement that counts what such a search has passed in the order of time."""
-    passed = _PASSED.format(**_parts(by_doctor=False, asks=asks))
-    return passed if "specialization" in asks else _MOST_PASSED.format(passed=passed)
-
-
-def _parts(*, by_doctor: bool, asks: frozenset[str]) -> dict[str, str]:
-    parts = {
-        "columns": _COLUMNS,
-        "which": _which(by_doctor=by_doctor, asks=asks),
-        "skipped": _SKIPPED.format(since="%(since)s"),
-        "next_after": _NEXT_START.format(skipped="o.skipped"),
-        "next_start": _next_start("%(since)s"),
-    }
-    return parts | {"begun": _BEGUN.format(**parts), "ahead": _AHEAD.format(**parts)}
-
-
-def _which(*, by_doctor: bool, asks: frozenset[str]) -> str:
-    conditions = ["o.doctor_id <> ALL(%(without)s::uuid[])"]
-    if "specialization" in asks:
-        conditions.append("o.specialization = %(specialization)s")
-    elif not by_doctor:
-        conditions.append("o.specialization = s.code")
-    if "city" in asks:
-        # The database's own capitals, as in the row.
-        conditions.append("o.city = upper(%(city)s)")
-    if "mode" in asks:
-        conditions.append("o.mode = %(mode)s")
-    return " AND ".join(conditions)
-
-
-def _next_start(since: str) -> str:
-    return _NEXT_START.format(skipped=_SKIPPED.format(since=since))
+def _array(ids: Collection[UUID]) -> str:
+    """Write ids as PostgreSQL reads an array, which takes the driver much longer."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def _box(near: Near | None) -> dict[str, float]:

@@ -1,8 +1,7 @@
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
-
-from scheduling.slots import Slot
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,14 @@ class Wanted:
         return any(asked is not None for asked in (self.specialization, self.city, self.near))
 
 
-@dataclass(frozen=True)
-class Found:
-    """A free slot of a doctor, and how far away it is when a search asked from where."""
+class Found(NamedTuple):
+    """A free time of a doctor, and how far away it is when a search asked from where."""
 
     doctor_id: UUID
-    slot: Slot
+    location_id: UUID
+    mode: str
+    starts_at: datetime
+    ends_at: datetime
+    capacity: int
+    free: int
     distance_km: float | None = None
