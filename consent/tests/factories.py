@@ -1,9 +1,11 @@
 """Rows for tests; each function fills what the caller leaves out."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from consent import actions
 from consent.models import ANSWER_WITHIN, QUIET_AFTER, Consent, ConsentRequest, DataClass
+from registry.models import InsuranceProvider, User
 from registry.tests.factories import NOW, make_doctor, make_provider
 
 
@@ -48,3 +50,17 @@ def make_request(**given: Any) -> ConsentRequest:
         "ask_again_from": asked_at + ANSWER_WITHIN + QUIET_AFTER,
     }
     return ConsentRequest.objects.create(**(values | given))
+
+
+def give(user: User, provider: InsuranceProvider, at: datetime = NOW) -> Consent:
+    """Let a doctor share their profile with an insurer until they withdraw, with a receipt."""
+    assert user.doctor
+    return actions.give(
+        doctor=user.doctor,
+        provider=provider,
+        data_classes=["profile"],
+        expires_at=None,
+        language="en",
+        by=user,
+        at=at,
+    )

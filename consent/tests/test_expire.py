@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consent import actions, tasks
 from consent.models import GIVEN, Consent, ConsentEvent
 from consent.receipts import is_genuine
-from consent.tests.factories import make_consent, make_withdrawn_consent
+from consent.tests.factories import give, make_consent, make_withdrawn_consent
 from registry.models import AuditLog, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_user
 
@@ -105,15 +105,7 @@ def test_an_end_that_nobody_wrote_down_comes_before_giving_again() -> None:
     ended = make_ended(doctor=user.doctor)
     assert user.doctor
 
-    actions.give(
-        doctor=user.doctor,
-        provider=ended.insurance_provider,
-        data_classes=["profile"],
-        expires_at=None,
-        language="en",
-        by=user,
-        at=NOW,
-    )
+    give(user, ended.insurance_provider)
 
     kinds = ConsentEvent.objects.order_by("version").values_list("kind", flat=True)
     assert list(kinds) == ["expired", "given"]

@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from consent import actions
 from consent.models import Consent, ConsentEvent, ConsentRequest
 from consent.receipts import is_genuine
-from consent.tests.factories import make_consent, make_request
-from registry.models import AuditLog, InsuranceProvider, OutboxEvent, User
+from consent.tests.factories import give, make_consent, make_request
+from registry.models import AuditLog, OutboxEvent
 from registry.tests.factories import NOW, make_provider, make_user
 from registry.tests.races import at_once, outcomes
 
@@ -20,20 +21,6 @@ AFTER = {
     "changed": {"changed", "withdrawn"},
     "withdrawn": {"given"},
 }
-
-
-def giving(user: User, provider: InsuranceProvider) -> Callable[[], object]:
-    assert user.doctor
-    doctor = user.doctor
-    return lambda: actions.give(
-        doctor=doctor,
-        provider=provider,
-        data_classes=["profile"],
-        expires_at=None,
-        language="en",
-        by=user,
-        at=NOW,
-    )
 
 
 def assert_history_is_valid(consent: Consent) -> None:
@@ -56,7 +43,7 @@ def assert_history_is_valid(consent: Consent) -> None:
 def test_many_first_gives_make_one_consent() -> None:
     user, provider = make_user(), make_provider()
 
-    answers = at_once(*[giving(user, provider)] * THREADS)
+    answers = at_once(*[partial(give, user, provider)] * THREADS)
 
     assert sorted(outcomes(answers)) == ["AlreadyGiven"] * (THREADS - 1) + ["done"]
     assert_history_is_valid(Consent.objects.get())
@@ -106,7 +93,7 @@ def test_a_yes_and_a_no_at_once_are_one_answer() -> None:
     doctor, request = user.doctor, make_request(doctor=user.doctor)
 
     at_once(
-        giving(user, request.insurance_provider),
+        partial(give, user, request.insurance_provider),
         lambda: actions.decline(request=request, doctor=doctor, by=user, at=NOW),
     )
 
@@ -121,9 +108,8 @@ def test_a_yes_and_a_no_at_once_are_one_answer() -> None:
 @pytest.mark.parametrize("attempt", range(4))
 def test_giving_changing_and_withdrawing_at_once_leave_one_valid_history(attempt: int) -> None:
     user, provider = make_user(), make_provider()
-    give = giving(user, provider)
-    give()
-    consent = Consent.objects.get()
+    consent = give(user, provider)
+    again = partial(give, user, provider)
 
     def withdraw() -> None:
         actions.withdraw(consent=consent, by=user, at=NOW - timedelta(seconds=attempt))
@@ -138,6 +124,6 @@ def test_giving_changing_and_withdrawing_at_once_leave_one_valid_history(attempt
             at=NOW + timedelta(seconds=attempt),
         )
 
-    at_once(give, withdraw, change("availability"), give, change("credentials"), withdraw)
+    at_once(again, withdraw, change("availability"), again, change("credentials"), withdraw)
 
     assert_history_is_valid(consent)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from consent import actions
 from consent.models import Consent, ConsentEvent, ConsentRequest
 from consent.receipts import is_genuine
-from consent.tests.factories import make_consent, make_request, make_withdrawn_consent
+from consent.tests.factories import give, make_consent, make_request, make_withdrawn_consent
 from registry.models import AuditLog, Doctor, InsuranceProvider, OutboxEvent, User
 from registry.tests.factories import NOW, make_doctor, make_provider, make_user
 
@@ -26,19 +26,6 @@ def ask(provider: InsuranceProvider, number: str | None, at: datetime = NOW) -> 
         registration_number=str(number),
         data_classes=["availability", "profile"],
         message="Please join us.",
-        at=at,
-    )
-
-
-def give(user: User, provider: InsuranceProvider, at: datetime = NOW) -> Consent:
-    assert user.doctor
-    return actions.give(
-        doctor=user.doctor,
-        provider=provider,
-        data_classes=["profile"],
-        expires_at=None,
-        language="en",
-        by=user,
         at=at,
     )
 

@@ -5,7 +5,7 @@ import pytest
 from consent import actions
 from consent.models import Consent, ConsentEvent, visible_doctors
 from consent.receipts import is_genuine
-from consent.tests.factories import make_consent, make_withdrawn_consent
+from consent.tests.factories import give, make_consent, make_withdrawn_consent
 from registry.models import AuditLog, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider, make_user
 
@@ -54,15 +54,7 @@ def test_there_is_nothing_to_withdraw_twice() -> None:
 def test_a_withdrawal_names_the_notice_that_was_read_when_giving() -> None:
     user, provider = make_user(doctor=make_doctor()), make_provider()
     assert user.doctor
-    consent = actions.give(
-        doctor=user.doctor,
-        provider=provider,
-        data_classes=["profile"],
-        expires_at=None,
-        language="en",
-        by=user,
-        at=NOW,
-    )
+    consent = give(user, provider)
     provider.information_use = "To sell you insurance."
     provider.save()
 

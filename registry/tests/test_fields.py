@@ -1,31 +1,12 @@
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.exceptions import FieldError
-from django.db import connection, models
-from django.test.utils import isolate_apps
+from django.db import connection, transaction
 
 from registry.encryption import CannotDecrypt
-from registry.fields import EncryptedTextField
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def note() -> Iterator[Any]:
-    with isolate_apps("registry"):
-
-        class Note(models.Model):  # noqa: DJ008  Nobody prints it.
-            text = EncryptedTextField(null=True)
-
-            class Meta:
-                app_label = "registry"
-                db_table = "notes_of_a_test"
-
-        with connection.schema_editor() as editor:
-            editor.create_model(Note)
-        yield Note
 
 
 def stored(row_id: int) -> bytes | None:
@@ -93,7 +74,7 @@ def test_it_cannot_be_searched(note: Any) -> None:
 
 
 def test_it_cannot_be_updated_without_its_row(note: Any) -> None:
-    with pytest.raises(FieldError):
+    with pytest.raises(FieldError), transaction.atomic():
         note.objects.update(text="one")
 
 

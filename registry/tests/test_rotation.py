@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,10 @@ from django.conf import LazySettings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
-from django.db import connection, models
-from django.test.utils import isolate_apps
+from django.db import connection
 
 from registry.actions import rotation
 from registry.encryption import decrypt, encrypt, is_outdated
-from registry.fields import EncryptedTextField
 from registry.models import DoctorCredential
 from registry.tests.factories import make_credential, make_doctor
 from registry.tests.test_encryption import key
@@ -31,23 +28,10 @@ def _old_key(settings: LazySettings, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def note(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    with isolate_apps("registry"):
-
-        class Note(models.Model):  # noqa: DJ008  Nobody prints it.
-            text = EncryptedTextField(null=True)
-
-            class Meta:
-                app_label = "registry"
-                db_table = "notes_of_a_test"
-
-        with connection.schema_editor() as editor:
-            editor.create_model(Note)
-        monkeypatch.setattr(rotation, "sealed_fields", lambda: [Note._meta.get_field("text")])
-        monkeypatch.setattr(rotation, "BATCH", 2)
-        yield Note
-        with connection.schema_editor() as editor:
-            editor.delete_model(Note)
+def note(note: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(rotation, "sealed_fields", lambda: [note._meta.get_field("text")])
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    return note
 
 
 def stored() -> list[bytes]:
