@@ -37,7 +37,7 @@ def letter(mail: ConsentMail, doctor: Doctor) -> Letter:
     """
     about = mail.about
     provider = about.insurance_provider
-    page = reverse("consent:detail", args=[provider.slug])
+    page = reverse("docport:insurer", args=[provider.slug])
     context = {
         "mail": mail,
         "doctor": doctor,

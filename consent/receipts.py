@@ -119,7 +119,7 @@ def build(
 
 
 def _processing(said: Said, notice: Notice) -> dict[str, Any]:
-    detail = reverse("consent:detail", args=[said.provider.slug])
+    detail = reverse("docport:insurer", args=[said.provider.slug])
     return {
         "notice": {
             "version": notice.version,

@@ -11,7 +11,10 @@ from registry.models import Doctor, InsuranceProvider
 
 @dataclass(frozen=True)
 class Standing:
-    """How a doctor stands with one insurer at an instant; `request` waits for an answer."""
+    """How a doctor stands with one insurer at an instant.
+
+    A `request` waits for an answer; what is `is_overdue` the insurer should have erased.
+    """
 
     provider: InsuranceProvider
     consent: Consent | None
@@ -19,6 +22,7 @@ class Standing:
     notice: Notice
     status: str
     is_paused: bool
+    is_overdue: bool
 
     @property
     def shared(self) -> list[str]:
@@ -56,7 +60,10 @@ def standings_of(
         )
         status = _status(consent, request, at, has_declined=provider.pk in declined)
         is_paused = not _may_meet(doctor, provider)
-        standings.append(Standing(provider, consent, request, notice, status, is_paused))
+        is_overdue = consent is not None and consent.is_overdue_at(at)
+        standings.append(
+            Standing(provider, consent, request, notice, status, is_paused, is_overdue)
+        )
     return standings
 
 

@@ -5,7 +5,6 @@ from consent.views import giving, insurers, receipts, requests
 app_name = "consent"
 urlpatterns = [
     path("insurers/", insurers.consent_list, name="list"),
-    path("insurers/<slug:slug>/", insurers.consent_detail, name="detail"),
     path("insurers/<slug:slug>/give/", giving.consent_give, name="give"),
     path("insurers/<slug:slug>/decline/", requests.request_decline, name="decline"),
     path("insurers/receipts/<uuid:event_id>/", receipts.consent_receipt, name="receipt"),

@@ -6,6 +6,7 @@ app_name = "docport"
 urlpatterns = [
     path("", views.home, name="home"),
     path("setup/", views.setup, name="setup"),
+    path("insurers/<slug:slug>/", views.insurer, name="insurer"),
     path("theme/", views.theme, name="theme"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -249,7 +249,7 @@ def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
     asked = [
         Alarm(
             f"{provider} asks to see you. You can answer until {_moment(answer_by, local)}.",
-            reverse("consent:detail", args=[provider.slug]),
+            reverse("docport:insurer", args=[provider.slug]),
             f"Answer {provider}",
         )
         for provider in providers

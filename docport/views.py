@@ -1,11 +1,14 @@
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
+from consent.models import ConsentEvent, insurers_for
+from consent.standings import standing_with
 from docport.checklist import checklist, facts_of
+from docport.erasure import erasure_of
 from docport.today import today_of
 from registry import actions
 from registry.http import SignedInRequest, doctor_of
@@ -43,6 +46,21 @@ def setup(request: SignedInRequest) -> HttpResponse:
     doctor = doctor_of(request)
     tasks = checklist(facts_of(doctor, at=now()))
     return render(request, "docport/setup.html", {"checklist": tasks, "doctor": doctor})
+
+
+@require_safe
+def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
+    doctor, at = doctor_of(request), now()
+    provider = get_object_or_404(insurers_for(doctor), slug=slug)
+    standing = standing_with(doctor, provider, at=at)
+    history = ConsentEvent.objects.between(doctor, provider).select_related("by")
+    context = {
+        "doctor": doctor,
+        "standing": standing,
+        "erasure": erasure_of(standing.consent, at=at),
+        "history": history.order_by("-at", "-id"),
+    }
+    return render(request, "docport/insurer_detail.html", context)
 
 
 @require_POST

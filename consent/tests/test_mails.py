@@ -59,7 +59,7 @@ def test_a_request_is_told_once_with_the_words_of_the_page(clock: Clock) -> None
     (told,) = mail.outbox
     assert told.to == ["asha@example.org"]
     assert told.subject == "Nila & Sons Health asks to see you"
-    page = reverse("consent:detail", args=[provider.slug])
+    page = reverse("docport:insurer", args=[provider.slug])
     for words in [
         "Hello Dr Asha Rao,",
         "It asks for: Profile, Availability",

@@ -72,7 +72,7 @@ def test_before_verification_the_page_says_why_not_and_what_is_next(
 
     for url in [
         reverse("consent:list"),
-        reverse("consent:detail", args=[provider.slug]),
+        reverse("docport:insurer", args=[provider.slug]),
         give_url(provider),
     ]:
         shown = text(client.get(url))
@@ -86,7 +86,7 @@ def test_the_history_lists_every_step_newest_first(page: Client, doctor: Doctor)
     make_receipt(page, provider)
     page.post(give_url(provider), answers(provider, data_classes=["profile"], confirm="yes"))
 
-    shown = text(page.get(reverse("consent:detail", args=[provider.slug])))
+    shown = text(page.get(reverse("docport:insurer", args=[provider.slug])))
 
     newer, older = shown.index("Changed"), shown.index("Given")
     assert newer < older
@@ -96,7 +96,7 @@ def test_the_history_lists_every_step_newest_first(page: Client, doctor: Doctor)
 
 
 def test_an_insurer_without_history_says_so(page: Client) -> None:
-    shown = text(page.get(reverse("consent:detail", args=[make_provider().slug])))
+    shown = text(page.get(reverse("docport:insurer", args=[make_provider().slug])))
 
     assert "Nothing has happened" in shown
 
@@ -104,7 +104,7 @@ def test_an_insurer_without_history_says_so(page: Client) -> None:
 def pages_of(event: ConsentEvent) -> list[str]:
     slug = event.about.insurance_provider.slug
     return [
-        reverse("consent:detail", args=[slug]),
+        reverse("docport:insurer", args=[slug]),
         reverse("consent:give", args=[slug]),
         reverse("consent:receipt", args=[event.pk]),
         reverse("consent:receipt_json", args=[event.pk]),
@@ -123,9 +123,9 @@ def test_somebody_elses_receipt_is_not_found(page: Client, client: Client) -> No
 def test_an_insurer_of_the_other_world_is_not_found(page: Client) -> None:
     live = make_provider(integration_status="LIVE")
 
-    assert page.get(reverse("consent:detail", args=[live.slug])).status_code == 404
+    assert page.get(reverse("docport:insurer", args=[live.slug])).status_code == 404
     assert page.get(give_url(live)).status_code == 404
-    assert page.get(reverse("consent:detail", args=["nobody"])).status_code == 404
+    assert page.get(reverse("docport:insurer", args=["nobody"])).status_code == 404
 
 
 @pytest.mark.parametrize("role", [User.Role.DELEGATE, User.Role.ADMIN, User.Role.INSURER])
@@ -162,7 +162,7 @@ def test_many_insurers_and_a_long_history_cost_no_more_queries(
     with django_assert_max_num_queries(7):
         listed = page.get(reverse("consent:list"))
     with django_assert_max_num_queries(8):
-        detail = page.get(reverse("consent:detail", args=[provider.slug]))
+        detail = page.get(reverse("docport:insurer", args=[provider.slug]))
     with django_assert_max_num_queries(9):
         page.get(give_url(provider))
 

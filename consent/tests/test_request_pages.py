@@ -19,6 +19,7 @@ DAY = timedelta(days=1)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     for views in (giving, insurers, requests):
         monkeypatch.setattr(views, "now", lambda: NOW)
+    monkeypatch.setattr("docport.views.now", lambda: NOW)
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def asked(doctor: Doctor) -> ConsentRequest:
 
 
 def url(name: str, provider: InsuranceProvider) -> str:
-    return reverse(f"consent:{name}", args=[provider.slug])
+    return reverse(name, args=[provider.slug])
 
 
 def test_who_asks_comes_first_with_all_that_is_needed_to_answer(
@@ -50,8 +51,8 @@ def test_who_asks_comes_first_with_all_that_is_needed_to_answer(
         "Sunday 22 November 2026, 9am",
         "Tuesday 22 December 2026, 9am",
         "It sees nothing until you say yes",
-        url("give", asked.insurance_provider),
-        url("decline", asked.insurance_provider),
+        url("consent:give", asked.insurance_provider),
+        url("consent:decline", asked.insurance_provider),
     ]:
         assert words in shown
     assert b"&lt;b&gt;near you&lt;/b&gt;" in answer.content
@@ -62,8 +63,8 @@ def test_nothing_is_asked_of_anybody_else(client: Client, asked: ConsentRequest)
     client.force_login(make_user())
 
     assert "asks to see you" not in text(client.get(reverse("consent:list")))
-    answer = client.post(url("decline", asked.insurance_provider))
-    assert answer["Location"] == url("detail", asked.insurance_provider)
+    answer = client.post(url("consent:decline", asked.insurance_provider))
+    assert answer["Location"] == url("docport:insurer", asked.insurance_provider)
     asked.refresh_from_db()
     assert asked.answer == ""
 
@@ -72,8 +73,8 @@ def test_saying_yes_goes_the_way_of_every_consent(page: Client, asked: ConsentRe
     provider = asked.insurance_provider
     chosen = answers(provider, data_classes=["profile"])
 
-    opened = page.get(url("give", provider))
-    given = page.post(url("give", provider), chosen | {"confirm": "yes"})
+    opened = page.get(url("consent:give", provider))
+    given = page.post(url("consent:give", provider), chosen | {"confirm": "yes"})
 
     shown = text(opened)
     assert "Nila Health asks for: Profile, Availability." in shown
@@ -91,7 +92,7 @@ def test_saying_yes_goes_the_way_of_every_consent(page: Client, asked: ConsentRe
 def test_saying_no_leads_to_a_receipt_and_the_history(page: Client, asked: ConsentRequest) -> None:
     provider = asked.insurance_provider
 
-    answer = page.post(url("decline", provider), follow=True)
+    answer = page.post(url("consent:decline", provider), follow=True)
 
     event = ConsentEvent.objects.get()
     assert answer.redirect_chain == [(reverse("consent:receipt", args=[event.pk]), 302)]
@@ -103,7 +104,7 @@ def test_saying_no_leads_to_a_receipt_and_the_history(page: Client, asked: Conse
         "Signature valid",
     ]:
         assert words in shown
-    detail = text(page.get(url("detail", provider)))
+    detail = text(page.get(url("docport:insurer", provider)))
     assert "You said no to this insurer. It was not told." in detail
     assert event.receipt_number in detail
     assert "asks to see you" not in detail
@@ -113,9 +114,9 @@ def test_saying_no_leads_to_a_receipt_and_the_history(page: Client, asked: Conse
 
 
 def test_saying_no_twice_says_so(page: Client, asked: ConsentRequest) -> None:
-    page.post(url("decline", asked.insurance_provider))
+    page.post(url("consent:decline", asked.insurance_provider))
 
-    answer = page.post(url("decline", asked.insurance_provider), follow=True)
+    answer = page.post(url("consent:decline", asked.insurance_provider), follow=True)
 
     assert "nothing to decline" in text(answer)
     assert ConsentEvent.objects.count() == 1
@@ -133,7 +134,7 @@ def test_a_request_beside_an_earlier_consent_leads_to_what_was_before(
     make_request(doctor=doctor, insurance_provider=ended.insurance_provider, asked_at=NOW - DAY)
 
     listed = text(page.get(reverse("consent:list")))
-    detail = text(page.get(url("detail", ended.insurance_provider)))
+    detail = text(page.get(url("docport:insurer", ended.insurance_provider)))
 
     assert "What was before" in listed
     assert "You withdrew on" in detail
@@ -146,13 +147,13 @@ def test_nobody_but_the_doctor_answers(client: Client, asked: ConsentRequest, ro
     whose = {"doctor": doctor} if role == User.Role.DELEGATE else {}
     client.force_login(make_user(role=role, **whose))
 
-    assert client.post(url("decline", asked.insurance_provider)).status_code == 404
+    assert client.post(url("consent:decline", asked.insurance_provider)).status_code == 404
     asked.refresh_from_db()
     assert asked.answer == ""
 
 
 def test_a_no_needs_a_signed_in_doctor_and_a_post(page: Client, asked: ConsentRequest) -> None:
-    address = url("decline", asked.insurance_provider)
+    address = url("consent:decline", asked.insurance_provider)
 
     assert page.get(address).status_code == 405
     assert Client().post(address)["Location"].startswith(reverse("account_login"))
@@ -162,7 +163,7 @@ def test_a_no_needs_a_signed_in_doctor_and_a_post(page: Client, asked: ConsentRe
 def test_somebody_elses_no_is_not_found(
     page: Client, client: Client, asked: ConsentRequest
 ) -> None:
-    page.post(url("decline", asked.insurance_provider))
+    page.post(url("consent:decline", asked.insurance_provider))
     event = ConsentEvent.objects.get()
     client.force_login(make_user())
 

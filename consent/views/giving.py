@@ -61,7 +61,7 @@ def _confirm(
             )
     except (actions.AlreadyGiven, actions.NothingToChange, actions.NotInForce) as refusal:
         messages.info(request, str(refusal))
-        return redirect("consent:detail", standing.provider.slug)
+        return redirect("docport:insurer", standing.provider.slug)
     except Refused as refusal:
         form.add_error(None, str(refusal))
         return _give_page(request, doctor, standing, form, status=422)

@@ -18,6 +18,6 @@ def request_decline(request: SignedInRequest, slug: str) -> HttpResponse:
         event = actions.decline(request=asked.get(), doctor=doctor, by=request.user, at=at)
     except (ConsentRequest.DoesNotExist, actions.NotAsked):
         messages.info(request, actions.NotAsked.text)
-        return redirect("consent:detail", slug)
+        return redirect("docport:insurer", slug)
     messages.success(request, f"You said no. {provider.name} is not told. This is your receipt.")
     return redirect("consent:receipt", event.pk)

@@ -251,7 +251,7 @@ def test_what_insurers_ask_and_what_ends_soon_waits_on_the_page(
     page = open_today(client, make_user(doctor=doctor))
 
     assert "Arogya asks to see you. You can answer until Wednesday 23 December at 9am." in page
-    assert reverse("consent:detail", args=[asking.slug]) in page
+    assert reverse("docport:insurer", args=[asking.slug]) in page
     assert "Bharat sees you only until Wednesday 23 December at 9am." in page
     assert reverse("consent:give", args=[ending.slug]) in page
     assert page.count("sees you only until") == 1

@@ -150,8 +150,8 @@ def consent_paths(seeing: InsuranceProvider, other: InsuranceProvider) -> list[s
     step = ConsentEvent.objects.filter(consent__insurance_provider=seeing).get()
     return [
         reverse("consent:list"),
-        reverse("consent:detail", args=[seeing.slug]),
-        reverse("consent:detail", args=[other.slug]),
+        reverse("docport:insurer", args=[seeing.slug]),
+        reverse("docport:insurer", args=[other.slug]),
         reverse("consent:give", args=[other.slug]),
         reverse("consent:receipt", args=[step.pk]),
     ]

@@ -73,7 +73,7 @@ def test_one_press_withdraws_and_keeps_appointments(
 
     answer = doctors_client.post(address(standing.insurance_provider))
 
-    detail = reverse("consent:detail", args=[standing.insurance_provider.slug])
+    detail = reverse("docport:insurer", args=[standing.insurance_provider.slug])
     assert (answer.status_code, answer["Location"]) == (302, detail)
     standing.refresh_from_db()
     booked.refresh_from_db()

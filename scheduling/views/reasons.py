@@ -235,7 +235,7 @@ def _credential_expired(case: Case) -> Iterator[Cause]:
 def _not_consented(case: Case) -> Iterator[Cause]:
     insurer = case.facts.insurer
     assert insurer is not None
-    see = Fix(f"What {insurer} sees", reverse("consent:detail", args=[insurer.slug]), None)
+    see = Fix(f"What {insurer} sees", reverse("docport:insurer", args=[insurer.slug]), None)
     text = f"{insurer} is not among those with whom you share appointments now."
     yield Cause(f"{insurer} may not book with you", text, (see,))
 

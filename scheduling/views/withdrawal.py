@@ -24,10 +24,10 @@ def withdraw(request: SignedInRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         _withdraw(request, standing, at)
         _cancel_chosen(request, doctor, standing)
-        return redirect("consent:detail", slug)
+        return redirect("docport:insurer", slug)
     if standing.status_at(at) != Consent.Status.ACTIVE:
         messages.info(request, f"{standing.insurance_provider.name} sees nothing about you.")
-        return redirect("consent:detail", slug)
+        return redirect("docport:insurer", slug)
     context = {
         "doctor": doctor,
         "consent": standing,
