@@ -12,6 +12,7 @@ import pytest
 from allauth.idp.oidc.models import Token
 from django.test import Client
 from hypothesis import given as hypothesis_given
+from hypothesis import settings
 from hypothesis import strategies as some
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, KeySet
@@ -318,7 +319,11 @@ def test_a_suspended_insurer_gets_no_token_by_an_assertion() -> None:
     assert show(sign(claims_of(client))).json()["error"] == "unauthorized_client"
 
 
-@hypothesis_given(some.text() | some.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"))
+_part = some.binary(max_size=20).map(lambda part: urlsafe_b64encode(part).decode().rstrip("="))
+
+
+@settings(deadline=None)
+@hypothesis_given(some.text() | some.tuples(_part, _part, _part).map(".".join))
 def test_no_text_is_more_than_not_genuine(text: str) -> None:
     with pytest.raises(assertions.NotGenuine):
         assertions.issuer_of(text)
@@ -331,6 +336,7 @@ _json = some.recursive(
 )
 
 
+@settings(deadline=None)
 @hypothesis_given(some.dictionaries(some.sampled_from(["iss", "sub", "aud", "exp", "jti"]), _json))
 def test_no_claims_are_more_than_not_fit(claims: dict[str, Any]) -> None:
     registry = JWSRegistry(algorithms=["EdDSA"])

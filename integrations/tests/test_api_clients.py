@@ -3,9 +3,11 @@ from datetime import timedelta
 import pytest
 from allauth.idp.oidc.models import Token
 from django.db import IntegrityError, transaction
+from django.utils.timezone import now
 
 from integrations.actions import clients, keys
 from integrations.models import NEWEST_VERSION, ApiClient, Scope, SpentAssertion
+from integrations.tasks import forget_ended
 from integrations.tests.factories import make_api_client
 from integrations.tests.signing import key_set, make_key, published
 from registry.models import AuditLog, InsuranceProvider
@@ -184,6 +186,15 @@ def test_what_has_ended_is_forgotten() -> None:
     assert clients.forget_ended(at=until) == 1
     assert clients.forget_ended(at=NOW + timedelta(minutes=15)) == 1
     assert not Token.objects.exists()
+
+
+def test_the_hourly_task_forgets_what_has_ended() -> None:
+    client, _ = make_api_client()
+    clients.issue_token(client=client, scopes=["doctors:read"], at=now() - timedelta(minutes=16))
+    clients.issue_token(client=client, scopes=["doctors:read"], at=now() - timedelta(minutes=14))
+
+    assert forget_ended() == 1
+    assert Token.objects.count() == 1
 
 
 def test_use_is_noted_once_a_day() -> None:
