@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from django.test import Client
 from pytest_django import Settings
 
 from integrations import outgoing
@@ -9,8 +10,8 @@ from integrations.models import WebhookEndpoint
 from integrations.tests.factories import make_endpoint
 from integrations.tests.partner import Partner, running_partner
 from integrations.tests.workers import Clock
-from registry.models import InsuranceProvider
-from registry.tests.factories import NOW, make_provider
+from registry.models import InsuranceProvider, User
+from registry.tests.factories import NOW, make_admin, make_provider
 
 
 @pytest.fixture
@@ -56,3 +57,15 @@ def session() -> Iterator[requests.Session]:
     """What the workers send with."""
     with outgoing.new_session() as new:
         yield new
+
+
+@pytest.fixture
+def admin_user() -> User:
+    return make_admin()
+
+
+@pytest.fixture
+def browser(client: Client, admin_user: User) -> Client:
+    """The admin's browser."""
+    client.force_login(admin_user)
+    return client

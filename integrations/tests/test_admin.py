@@ -6,7 +6,6 @@ from django.db import models
 from django.test import Client
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import Settings
 
 from integrations.actions import endpoints, keys
 from integrations.models import (
@@ -31,9 +30,9 @@ from integrations.tests.factories import (
     make_sync,
 )
 from registry.models import AuditLog, User
-from registry.tests.factories import NOW, make_admin, make_provider, make_user
+from registry.tests.factories import NOW, make_provider, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
 TABLES: list[type[models.Model]] = [
     ApiClient,
     ApiKey,
@@ -45,22 +44,6 @@ TABLES: list[type[models.Model]] = [
     WebhookDelivery,
     WebhookEndpoint,
 ]
-
-
-@pytest.fixture(autouse=True)
-def _loopback(settings: Settings) -> None:
-    settings.LOOPBACK_TARGETS = True
-
-
-@pytest.fixture
-def admin_user() -> User:
-    return make_admin()
-
-
-@pytest.fixture
-def browser(client: Client, admin_user: User) -> Client:
-    client.force_login(admin_user)
-    return client
 
 
 def page(table: type[models.Model], rest: str = "") -> str:

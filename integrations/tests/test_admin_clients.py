@@ -18,17 +18,6 @@ pytestmark = pytest.mark.django_db
 LIST = "/admin/integrations/apiclient/"
 
 
-@pytest.fixture
-def admin_user() -> User:
-    return make_admin()
-
-
-@pytest.fixture
-def browser(client: Client, admin_user: User) -> Client:
-    client.force_login(admin_user)
-    return client
-
-
 def keys_page(client: ApiClient) -> str:
     return reverse("admin:integrations_apiclient_keys", args=[client.pk])
 
