@@ -1,6 +1,8 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.timezone import now
 
 from consent.models import Consent, ConsentEvent, ConsentMail, ConsentRequest
 from registry.admin import ReadOnlyAdmin
@@ -11,6 +13,23 @@ WHO = (
     "doctor__registration_number",
     "insurance_provider__name",
 )
+
+
+class ErasureFilter(admin.SimpleListFilter):
+    """How far insurers are with erasing what ended consents had shown them."""
+
+    title = "erasure"
+    parameter_name = "erasure"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("overdue", "Overdue"), ("to_do", "Still to be done"), ("done", "Done")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "overdue":
+            return queryset.overdue_at(now())
+        if self.value() == "to_do":
+            return queryset.filter(erase_by__isnull=False, erased_at=None)
+        return queryset.filter(erased_at__isnull=False) if self.value() == "done" else queryset
 
 
 @admin.register(Consent)
@@ -26,8 +45,10 @@ class ConsentAdmin(ReadOnlyAdmin):
         "expires_at",
         "revoked_at",
         "erase_by",
+        "erasure_acknowledged_at",
+        "erased_at",
     )
-    list_filter = ("consent_status", "insurance_provider")
+    list_filter = (ErasureFilter, "consent_status", "insurance_provider")
     list_select_related = ("doctor", "insurance_provider")
     search_fields = WHO
     ordering = ("-updated_at",)

@@ -1,12 +1,15 @@
+import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from consent import actions
 from consent.models import Consent, ConsentEvent
 from consent.tests.factories import make_consent, make_withdrawn_consent
 from registry.models import AuditLog, OutboxEvent
-from registry.tests.factories import NOW, make_user
+from registry.tests.factories import NOW, make_admin, make_provider, make_user
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -98,3 +101,31 @@ def test_giving_again_ends_the_duty_to_erase() -> None:
 
     again.refresh_from_db()
     assert (again.erase_by, again.erasure_acknowledged_at, again.erased_at) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        ("overdue", {"Overdue Health"}),
+        ("to_do", {"Overdue Health", "Early Health"}),
+        ("done", {"Done Health"}),
+        ("", {"Overdue Health", "Early Health", "Done Health", "Standing Health"}),
+    ],
+)
+def test_admins_find_what_is_overdue(
+    client: Client, monkeypatch: pytest.MonkeyPatch, chosen: str, names: set[str]
+) -> None:
+    monkeypatch.setattr("consent.admin.now", lambda: NOW)
+    month = timedelta(days=30)
+    long_ago = {"granted_at": NOW - 9 * month, "revoked_at": NOW - month, "erase_by": NOW}
+    make_withdrawn_consent(insurance_provider=make_provider(name="Overdue Health"), **long_ago)
+    make_withdrawn_consent(insurance_provider=make_provider(name="Early Health"))
+    make_consent(insurance_provider=make_provider(name="Standing Health"))
+    done = make_withdrawn_consent(insurance_provider=make_provider(name="Done Health"), **long_ago)
+    acknowledge(done, NOW)
+    client.force_login(make_admin())
+
+    listed = client.get(reverse("admin:consent_consent_changelist"), {"erasure": chosen})
+
+    rows = listed.content.decode().partition('id="result_list"')[2].partition("</table>")[0]
+    assert set(re.findall(r">(\w+ Health)<", rows)) == names
