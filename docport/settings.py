@@ -261,6 +261,10 @@ SPECTACULAR_SETTINGS = {
         "Scope": "integrations.models.Scope",
         "ProblemCode": "integrations.api.shapes.PROBLEM_CODES",
         "EventType": "integrations.api.shapes.EVENT_TYPES",
+        "MessageType": "integrations.api.shapes.webhooks.MESSAGES",
+        "EndpointStatus": "integrations.api.shapes.webhooks.ENDPOINT_STATUSES",
+        "EndpointSwitch": "integrations.api.shapes.webhooks.SWITCH",
+        "DeliveryStatus": "integrations.api.shapes.webhooks.DELIVERY_STATUSES",
     },
 }
 

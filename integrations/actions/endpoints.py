@@ -31,7 +31,6 @@ EVENT_TYPES = (
     "consent.revoked",
     "doctor.updated",
     "doctor.withdrawn",
-    "ping",
 )
 _CHALLENGE_BYTES = 24
 _Status = WebhookEndpoint.Status

@@ -7,13 +7,20 @@ from typing import Any
 from django.conf import settings
 
 from integrations.api import problems
-from integrations.api.examples import example_of, example_of_event, example_of_problem
+from integrations.api.examples import (
+    example_of,
+    example_of_event,
+    example_of_message,
+    example_of_problem,
+)
 from integrations.api.headers import HEADERS
 from integrations.api.schema import problem_response
-from integrations.api.shapes import EVENT_DATA, EVENT_TYPES, TAGS
+from integrations.api.shapes import EVENT_DATA, EVENT_TYPES, MESSAGE_DATA, MESSAGE_TYPES, TAGS
+from integrations.models import CHALLENGE
 
 Schema = dict[str, Any]
 _JSON = "application/json"
+_TEXT = {"type": "string", "minLength": 1}
 # How the library writes the values of a code into its description.
 _VALUE = re.compile(r"\n*^\* `(.*?)` - (.*)$", re.MULTILINE)
 # Where an id comes from that a later call needs: call, status and place in the answer.
@@ -22,6 +29,8 @@ _SOURCES = {
     "hold_id": [("holds_make", "201", "/id")],
     "appointment_id": [("appointments_book", "201", "/id")],
     "consent_id": [("doctors_read", "200", "/consent_id"), ("consents_read", "200", "/id")],
+    "endpoint_id": [("endpoints_add", "201", "/id")],
+    "delivery_id": [("endpoints_test", "202", "/id")],
 }
 _ABOUT = """\
 Doctors who opted in to you, their hours and free times, and bookings. Version 1.
@@ -58,8 +67,8 @@ def complete(document: Schema) -> Schema:
         _add_examples(operation, schemas)
     _add_links(document)
     document["webhooks"] = {
-        kind: {"post": _webhook(kind, meaning, schemas)} for kind, meaning in EVENT_TYPES
-    }
+        kind: {"post": _event_hook(kind, meaning, schemas)} for kind, meaning in EVENT_TYPES
+    } | {kind: {"post": _message_hook(kind, meaning)} for kind, meaning in MESSAGE_TYPES}
     return document
 
 
@@ -152,10 +161,9 @@ def _responses_without_a_call() -> Schema:
     return {"MethodNotAllowed": problem_response(responses, "method_not_allowed", schema)}
 
 
-def _webhook(kind: str, meaning: str, schemas: Schema) -> Schema:
+def _event_hook(kind: str, meaning: str, schemas: Schema) -> Schema:
     event = schemas["Event"]
     data = EVENT_DATA[kind]
-    example = example_of_event(kind, data)
     payload = {
         "allOf": [{"$ref": "#/components/schemas/Event"}],
         "properties": {
@@ -164,9 +172,31 @@ def _webhook(kind: str, meaning: str, schemas: Schema) -> Schema:
         },
         "required": event["required"],
     }
+    return _webhook(kind, meaning, payload, example_of_event(kind, data)) | {"tags": ["Events"]}
+
+
+def _message_hook(kind: str, meaning: str) -> Schema:
+    example = example_of_message(kind, MESSAGE_DATA[kind])
+    data = _object_of(dict.fromkeys(MESSAGE_DATA[kind], _TEXT))
+    id_ = {"type": "string", "pattern": "^msg_"}
+    instant = {"type": "string", "format": "date-time"}
+    payload = _object_of({"id": id_, "type": {"const": kind}, "timestamp": instant, "data": data})
+    hook = _webhook(kind, meaning, payload, example)
+    if kind == CHALLENGE:
+        content = {"schema": data, "examples": {kind: {"value": example["data"]}}}
+        del hook["responses"]["2XX"]
+        hook["responses"]["200"] = {"description": "Yes.", "content": {_JSON: content}}
+    return hook
+
+
+def _object_of(properties: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _webhook(kind: str, meaning: str, payload: Schema, example: Schema) -> Schema:
     return {
         "operationId": f"webhook_{kind.replace('.', '_')}",
-        "tags": ["Events"],
+        "tags": ["Webhooks"],
         "summary": meaning,
         "description": "Sent to your webhook endpoints, signed as Standard Webhooks 1.0.0 has it.",
         "parameters": [

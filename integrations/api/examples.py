@@ -15,6 +15,8 @@ PLACE = "5d1c9a70-2f53-4f6c-8f5e-9a1b2c3d4e5f"
 APPOINTMENT = "01935a7e-6c2b-7d10-9e8f-0a1b2c3d4e5f"
 HOLD = "01935a7d-1f0e-7a3b-8c4d-5e6f7a8b9c0d"
 CONSENT = "7e4d2c1b-0a9f-4e8d-b7c6-5a4f3e2d1c0b"
+ENDPOINT = "c4b3a291-8f7e-4d6c-b5a4-938271605f4e"
+DELIVERY = "01935a7e-7a3c-7e21-8b9d-1c2d3e4f5a6b"
 INSURER = "c2a1f0e9-d8b7-4c6a-95f4-3e2d1c0b9a8f"
 _HREF = f"{settings.BASE_URL}{API_PATH}"
 _SLOT = {
@@ -29,9 +31,17 @@ _SLOT = {
 # By the name of the field, or of shape and field where the name says too little.
 _VALUES: dict[str, Any] = {
     "Appointment.id": APPOINTMENT,
+    "Attempt.error": None,
+    "Attempt.number": 1,
     "Credential.degree": "MD",
     "Credential.id": "3f2e1d0c-9b8a-4765-8432-1f0e9d8c7b6a",
     "Credential.valid_until": None,
+    "Delivery.id": DELIVERY,
+    "Delivery.status": "DELIVERED",
+    "Delivery.type": "appointment.booked",
+    "DeliveryWithAttempts.id": DELIVERY,
+    "DeliveryWithAttempts.status": "DELIVERED",
+    "DeliveryWithAttempts.type": "appointment.booked",
     "Doctor.id": DOCTOR,
     "Event.consent_id": CONSENT,
     "Event.data": {
@@ -58,7 +68,14 @@ _VALUES: dict[str, Any] = {
     "Caller.token_expires_at": None,
     "Location.id": PLACE,
     "Location.name": "Jayanagar Clinic",
+    "NewWebhookEndpoint.id": ENDPOINT,
+    "NewWebhookEndpoint.status": "PENDING",
+    "NewWebhookEndpoint.verified_at": None,
+    "Resent.next_after": None,
     "Slots.why_empty": [],
+    "WebhookEndpoint.id": ENDPOINT,
+    "WebhookEndpoint.status": "ENABLED",
+    "WebhookEndpointChange.status": "DISABLED",
     "Consent.created_at": "2026-06-01T06:12:00.123456Z",
     "Consent.erase_by": None,
     "Consent.erased_at": None,
@@ -79,12 +96,14 @@ _VALUES: dict[str, Any] = {
     "answer_by": "2026-12-22T10:15:30.123456Z",
     "api_version": versions.NEWEST,
     "appointment_id": APPOINTMENT,
+    "attempt_count": 1,
     "ask_again_from": "2027-03-22T10:15:30.123456Z",
     "asked_at": "2026-11-22T10:15:30.123456Z",
     "body_bytes": 262144,
     "buffer_minutes": 0,
     "cancel_reason": None,
     "capacity": 1,
+    "challenge": "Zk3vT0d9qYx1mB7sLw5eHc2uRj8aNf4g",
     "city": "Bengaluru",
     "code": "invalid",
     "consent_id": CONSENT,
@@ -92,15 +111,22 @@ _VALUES: dict[str, Any] = {
     "currency": "INR",
     "cursor": "WyIwYjBmNGU1YyJd:1vNqXa:3kF0mQ7s",
     "data_classes": ["profile", "credentials", "availability", "appointments"],
+    "delivered_at": "2026-11-22T10:15:31.012345Z",
     "detail": "See errors for each field.",
+    "disabled_at": None,
+    "disabled_reason": None,
     "distance_km": 2.4,
     "doctor_id": DOCTOR,
+    "duration_ms": 182,
     "email": "asha.rao@example.org",
     "end": "2026-11-24T03:45:00Z",
+    "endpoint_id": ENDPOINT,
     "erase_by": "2026-12-22T10:15:30Z",
     "expires_at": "2026-11-22T10:20:30Z",
     "erased_at": "2026-11-24T17:10:00+05:30",
+    "event_types": ["appointment.booked", "appointment.cancelled", "appointment.rescheduled"],
     "external_appointment_id": "V-10023",
+    "failing_since": None,
     "feed_days": 30,
     "feed_seq": 48211,
     "free": 1,
@@ -112,6 +138,7 @@ _VALUES: dict[str, Any] = {
     "institution": "Bangalore Medical College",
     "instance": "/api/v1/appointments",
     "languages": ["en", "kn"],
+    "last_error": None,
     "last_four": "x7Qa",
     "latitude": 12.9259,
     "longitude": 77.5936,
@@ -121,40 +148,58 @@ _VALUES: dict[str, Any] = {
     "next": None,
     "notice_version": "2026-11",
     "next_after": 48211,
+    "next_attempt_at": None,
     "next_free": [_SLOT],
     "open_bookings_per_doctor_and_day": 20,
     "page_rows": 100,
     "patient_reference": "m-7f3a91",
     "phone": "+919845012345",
     "pin": "560011",
+    "previous_secret_until": None,
+    "public_key": "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
     "purpose": "opd_network",
     "reason": "patient_request",
     "registration_council": "KMC",
     "registration_number": "KMC-048213",
     "request_id": "5f0c3d2e9b7a4c1d",
+    "resent": 212,
     "scopes": ["appointments:read", "appointments:write", "doctors:read", "slots:read"],
+    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "slot_days": 31,
     "slot_duration_minutes": 15,
     "slug": "nila",
     "specialization": "cardiology",
     "start": "2026-11-24T03:30:00Z",
+    "started_at": "2026-11-22T10:15:30.830123Z",
     "state": "KA",
+    "status_code": 204,
     "subject": f"appointment/{APPOINTMENT}",
     "subject_version": 1,
     "timestamp": "2026-11-22T10:15:30.123456Z",
     "timezone": "Asia/Kolkata",
     "token_number": 4,
     "updated_at": "2026-11-22T10:15:30.123456Z",
+    "url": "https://hooks.insurer.example/docport",
     "valid_until": None,
     "verified": True,
     "verified_at": "2026-10-02T06:12:00Z",
     "version": 1,
     "visit_type": "follow_up",
+    "webhook_id": "evt_01935a7e6c2b7d109e8f0a1b2c3d4e5f",
     "year": 2012,
     "years_of_experience": 14,
 }
 # What the answers with these codes say besides.
 _EXTRA: dict[str, dict[str, Any]] = {
+    "url_refused": {
+        "errors": [
+            {
+                "pointer": "/url",
+                "code": "target_forbidden",
+                "detail": "Give an https address with a name, on the public internet.",
+            }
+        ]
+    },
     "feed_expired": {"head": 48211},
     "invalid_request": {
         "errors": [
@@ -227,10 +272,20 @@ def example_of_event(kind: str, data: list[str]) -> dict[str, Any]:
         "type": kind,
         "timestamp": _VALUES["timestamp"],
         "feed_seq": _VALUES["feed_seq"],
-        "subject": subject if data else "ping",
+        "subject": subject,
         "subject_version": 1,
-        "consent_id": CONSENT if data else None,
+        "consent_id": CONSENT,
         "data": {name: values[name] for name in data},
+    }
+
+
+def example_of_message(kind: str, data: list[str]) -> dict[str, Any]:
+    """Make the example of a word of DocPort's own; `data` names what it has."""
+    return {
+        "id": f"msg_{DELIVERY.replace('-', '')}",
+        "type": kind,
+        "timestamp": _VALUES["timestamp"],
+        "data": {name: _VALUES[name] for name in data},
     }
 
 

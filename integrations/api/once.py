@@ -22,7 +22,7 @@ REPLAYED = OpenApiParameter(
     "Idempotency-Replayed",
     {"const": "true"},
     "header",
-    response=[201, 202],
+    response=[200, 201, 202],
     description="Present when this is the answer that an earlier try was given.",
 )
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -18,7 +18,12 @@ from rest_framework.views import APIView
 from consent.models import SHOWS, Consent, ConsentQuerySet, DataClass, visible_doctors
 from integrations.api.callers import Caller, Kind
 from integrations.api.problems import Problem
-from integrations.models import Scope
+from integrations.models import (
+    Scope,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEndpointQuerySet,
+)
 from registry.models import Doctor, InsuranceProvider
 from registry.statements import prepared
 from scheduling.models import Appointment
@@ -65,7 +70,7 @@ class Seen:
 
 
 class MayCall(BasePermission):
-    """Check the scope, and load what the path names: a doctor, an appointment, a hold, a consent.
+    """Check the scope, and load what the path names, such as a doctor or an appointment.
 
     A method that does not say what it needs is refused.
     """
@@ -108,6 +113,10 @@ class MayCall(BasePermission):
             view.hold = hold_seen(provider, as_uuid(view.kwargs["hold_id"]))
         if "consent_id" in view.kwargs:
             view.consent = consent_seen(provider, as_uuid(view.kwargs["consent_id"]))
+        if "endpoint_id" in view.kwargs:
+            view.endpoint = endpoint_seen(provider, as_uuid(view.kwargs["endpoint_id"]))
+        if "delivery_id" in view.kwargs:
+            view.delivery = delivery_seen(provider, as_uuid(view.kwargs["delivery_id"]), at=view.at)
 
 
 def as_uuid(value: str) -> UUID:
@@ -200,3 +209,27 @@ def consent_seen(provider: InsuranceProvider, consent_id: UUID) -> Consent:
     if consent is None:
         raise NotFound
     return consent
+
+
+def endpoints_seen(provider: InsuranceProvider) -> WebhookEndpointQuerySet:
+    """Keep the insurer's own webhook endpoints, also deleted ones."""
+    return WebhookEndpoint.objects.filter(insurance_provider=provider)
+
+
+def endpoint_seen(provider: InsuranceProvider, endpoint_id: UUID) -> WebhookEndpoint:
+    """Give the endpoint, or the one 404, as for one that was deleted."""
+    endpoint = endpoints_seen(provider).standing().filter(pk=endpoint_id).first()
+    if endpoint is None:
+        raise NotFound
+    return endpoint
+
+
+def delivery_seen(
+    provider: InsuranceProvider, delivery_id: UUID, *, at: datetime
+) -> WebhookDelivery:
+    """Give the delivery to an endpoint of the insurer, deleted or not, or the one 404."""
+    kept = WebhookDelivery.objects.kept_at(at).select_related("endpoint", "feed_entry__event")
+    delivery = kept.filter(endpoint__insurance_provider=provider, pk=delivery_id).first()
+    if delivery is None:
+        raise NotFound
+    return delivery

@@ -58,7 +58,7 @@ CODES = {
         400,
         "Idempotency-Key is missing",
         "This call needs an Idempotency-Key of 1 to 255 visible ASCII characters.",
-        "Send a new random key for each booking, and the same one when you try it again.",
+        "Send a new random key for each new request, and the same one when you try it again.",
     ),
     "not_authenticated": Code(
         401,
@@ -169,6 +169,24 @@ CODES = {
         "There is nothing to erase while a consent is in force.",
         "Read the consent for its status; the doctor may have opted in again.",
     ),
+    "too_many_endpoints": Code(
+        409,
+        "Too many webhook endpoints",
+        "You have as many webhook endpoints as you may.",
+        "Delete one that is not needed, or let one take more types of events.",
+    ),
+    "endpoint_disabled": Code(
+        409,
+        "The endpoint is disabled",
+        "Nothing is sent to this endpoint until it is enabled.",
+        "Enable it by PATCH with status ENABLED, then test it.",
+    ),
+    "not_sent_again": Code(
+        409,
+        "This delivery is not sent again",
+        "It was withheld for want of consent, or its endpoint was deleted.",
+        "Read the delivery for its status; read the feed for what happened.",
+    ),
     "request_in_flight": Code(
         409,
         "The first try is still running",
@@ -189,9 +207,9 @@ CODES = {
     ),
     "version_mismatch": Code(
         412,
-        "The appointment has changed",
-        "The appointment is not at the version that If-Match names.",
-        "Read the appointment again, and move it with the ETag of that answer.",
+        "It has changed meanwhile",
+        "What you change is not at the version that If-Match names.",
+        "Read it again, and change it with the ETag of that answer.",
     ),
     "body_too_large": Code(
         413,
@@ -223,11 +241,17 @@ CODES = {
         "See reasons.",
         "Book one of next_free. reasons says why this time is not offered.",
     ),
+    "url_refused": Code(
+        422,
+        "DocPort cannot send to this address",
+        "See errors: target_forbidden or dns_error.",
+        "Give an https address with a name on the public internet, without a user or a fragment.",
+    ),
     "precondition_required": Code(
         428,
         "If-Match is missing",
         "This call needs If-Match with the version that you have read.",
-        "Send the ETag of the appointment as If-Match.",
+        "Read what you want to change, and send the ETag of that answer as If-Match.",
     ),
     "too_many_consent_requests": Code(
         429,

@@ -3,6 +3,7 @@ from django.urls import path
 from integrations.api.views.account import Me
 from integrations.api.views.appointments import Appointments, CancelAppointment, OneAppointment
 from integrations.api.views.consents import Consents, Erasure, OneConsent
+from integrations.api.views.deliveries import Deliveries, OneDelivery, ResendOne, ResendRange
 from integrations.api.views.doctors import (
     Credentials,
     DoctorAvailability,
@@ -10,6 +11,7 @@ from integrations.api.views.doctors import (
     OneDoctor,
     Slots,
 )
+from integrations.api.views.endpoints import Endpoints, OneEndpoint, RotateSecret, SendTest
 from integrations.api.views.events import Events
 from integrations.api.views.holds import Holds, OneHold, RenewHold
 from integrations.api.views.schema import Schema
@@ -39,6 +41,18 @@ urlpatterns = [
     path("consents/<str:consent_id>", OneConsent.as_view(), name="consent"),
     path("consents/<str:consent_id>/erasure", Erasure.as_view(), name="consent_erasure"),
     path("events", Events.as_view(), name="events"),
+    path("webhook-endpoints", Endpoints.as_view(), name="endpoints"),
+    path("webhook-endpoints/<str:endpoint_id>", OneEndpoint.as_view(), name="endpoint"),
+    path(
+        "webhook-endpoints/<str:endpoint_id>/rotate-secret",
+        RotateSecret.as_view(),
+        name="endpoint_rotate_secret",
+    ),
+    path("webhook-endpoints/<str:endpoint_id>/test", SendTest.as_view(), name="endpoint_test"),
+    path("deliveries", Deliveries.as_view(), name="deliveries"),
+    path("deliveries/resend", ResendRange.as_view(), name="deliveries_resend"),
+    path("deliveries/<str:delivery_id>", OneDelivery.as_view(), name="delivery"),
+    path("deliveries/<str:delivery_id>/resend", ResendOne.as_view(), name="delivery_resend"),
     path("oauth/token", AccessTokens.as_view(), name="token"),
     path("openapi.json", Schema.as_view(), name="openapi"),
 ]

@@ -8,7 +8,9 @@ from integrations.models.delivery import (
     ProviderDoctorSync,
     WebhookAttempt,
     WebhookDelivery,
+    WebhookDeliveryQuerySet,
     WebhookEndpoint,
+    WebhookEndpointQuerySet,
 )
 
 __all__ = [
@@ -25,5 +27,7 @@ __all__ = [
     "SpentAssertion",
     "WebhookAttempt",
     "WebhookDelivery",
+    "WebhookDeliveryQuerySet",
     "WebhookEndpoint",
+    "WebhookEndpointQuerySet",
 ]

@@ -37,8 +37,8 @@ class Caller:
         response = client.patch(f"/api/v1{path}", body, content_type="application/json")
         return as_documented(response, "patch", path)
 
-    def delete(self, path: str) -> Any:
-        response = Client(headers=self._with_key({})).delete(f"/api/v1{path}")
+    def delete(self, path: str, **headers: str) -> Any:
+        response = Client(headers=self._with_key(headers)).delete(f"/api/v1{path}")
         return as_documented(response, "delete", path)
 
     def book(self, body: Any, key: str = "key-1") -> Any:

@@ -230,13 +230,17 @@ def test_chosen_keys_are_revoked(browser: Client, admin_user: User) -> None:
 
 def test_an_endpoint_is_added_with_a_secret_shown_once(browser: Client, admin_user: User) -> None:
     provider = make_provider()
-    posted = {"provider": provider.pk, "url": "http://127.0.0.1:9/hooks", "event_types": ["ping"]}
+    posted = {
+        "provider": provider.pk,
+        "url": "http://127.0.0.1:9/hooks",
+        "event_types": ["doctor.updated"],
+    }
 
     answer = browser.post(page(WebhookEndpoint, "add/"), posted)
 
     endpoint = WebhookEndpoint.objects.get()
     assert answer.context["secret"] == endpoint.secret
-    assert (endpoint.url, endpoint.event_types) == (posted["url"], ["ping"])
+    assert (endpoint.url, endpoint.event_types) == (posted["url"], ["doctor.updated"])
     assert AuditLog.objects.get(entity_id=endpoint.pk).performed_by == admin_user
 
 

@@ -19,7 +19,7 @@ from integrations.api.views.schema import Schema
 from integrations.api.views.tokens import AccessTokens
 from integrations.models import Scope
 from integrations.tests.doctors import share
-from integrations.tests.factories import make_api_key
+from integrations.tests.factories import make_api_key, make_delivery, make_endpoint
 from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
 from registry.tests.factories import make_location
 from scheduling.tests.factories import make_appointment, make_window
@@ -186,10 +186,13 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
     make_window(doctor, place)
     appointment = make_appointment(doctor, other.provider, place)
     hold = make_appointment(doctor, other.provider, place, status="HELD", lane=1, capacity=2)
+    delivery = make_delivery(endpoint=make_endpoint(insurance_provider=other.provider))
     theirs = {
         "doctor_id": str(doctor.pk),
         "appointment_id": str(appointment.pk),
         "hold_id": str(hold.pk),
+        "endpoint_id": str(delivery.endpoint_id),
+        "delivery_id": str(delivery.pk),
         "consent_id": str(Consent.objects.get(doctor=doctor).pk),
     }
     with_ids = [call for call in calls() if "<" in call[1]]
@@ -210,3 +213,5 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
         before = row.status
         row.refresh_from_db()
         assert (row.status, row.version) == (before, 1)
+    delivery.endpoint.refresh_from_db()
+    assert (delivery.endpoint.status, delivery.endpoint.version) == ("ENABLED", 1)

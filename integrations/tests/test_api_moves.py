@@ -103,7 +103,7 @@ def test_a_version_may_be_one_of_several_or_any(version: str) -> None:
 def test_a_change_between_the_look_and_the_move_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     caller = make_caller()
     appointment = booked(caller)
-    monkeypatch.setattr("integrations.api.views.appointments._version_to_match", lambda *_: 7)
+    monkeypatch.setattr("integrations.api.views.appointments.version_to_match", lambda *_: 7)
 
     response = move(caller, appointment)
 

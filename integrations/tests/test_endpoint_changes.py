@@ -107,7 +107,7 @@ def test_an_address_that_may_not_be_called_is_refused_with_no_more_than_a_code(
 
 
 def test_what_is_given_is_changed_and_the_rest_stays() -> None:
-    endpoint, provider = make_endpoint(event_types=["ping"]), make_provider()
+    endpoint, provider = make_endpoint(event_types=["doctor.withdrawn"]), make_provider()
 
     changed = endpoints.change(
         endpoint=endpoint, event_types=["doctor.updated"], by=provider, at=LATER
@@ -124,12 +124,12 @@ def test_what_is_given_is_changed_and_the_rest_stays() -> None:
 
 
 def test_what_is_so_already_is_no_change() -> None:
-    endpoint = make_endpoint(event_types=["ping"])
+    endpoint = make_endpoint(event_types=["doctor.withdrawn"])
 
     same = endpoints.change(
         endpoint=endpoint,
         target=Target(endpoint.url),
-        event_types=["ping", "ping"],
+        event_types=["doctor.withdrawn"] * 2,
         is_enabled=True,
         by=make_admin(),
         at=LATER,

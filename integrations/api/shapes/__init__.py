@@ -14,6 +14,8 @@ from integrations.api.shapes.choices import (
     EVENT_DATA,
     EVENT_TYPES,
     KEY_MODES,
+    MESSAGE_DATA,
+    MESSAGE_TYPES,
     PROBLEM_CODES,
     REASONS,
     TAGS,
@@ -27,12 +29,23 @@ from integrations.api.shapes.doctors import (
 )
 from integrations.api.shapes.errors import ProblemOut
 from integrations.api.shapes.events import EventsOut
+from integrations.api.shapes.webhooks import (
+    DeliveriesOut,
+    DeliveryOut,
+    DeliveryWithAttemptsOut,
+    NewWebhookEndpointOut,
+    ResentOut,
+    WebhookEndpointOut,
+    WebhookEndpointsOut,
+)
 
 __all__ = [
     "BOOKED",
     "EVENT_DATA",
     "EVENT_TYPES",
     "KEY_MODES",
+    "MESSAGE_DATA",
+    "MESSAGE_TYPES",
     "PROBLEM_CODES",
     "REASONS",
     "TAGS",
@@ -43,13 +56,20 @@ __all__ = [
     "ConsentRequestOut",
     "ConsentsOut",
     "CredentialsOut",
+    "DeliveriesOut",
+    "DeliveryOut",
+    "DeliveryWithAttemptsOut",
     "DoctorOut",
     "DoctorsOut",
     "EventsOut",
     "FoundSlotsOut",
     "HoldOut",
     "MeOut",
+    "NewWebhookEndpointOut",
     "Out",
     "ProblemOut",
+    "ResentOut",
     "SlotsOut",
+    "WebhookEndpointOut",
+    "WebhookEndpointsOut",
 ]

@@ -1,6 +1,7 @@
 """Codes and what each means, as the documentation says it."""
 
 from integrations.api.problems import CODES
+from integrations.models import CHALLENGE, PING
 from scheduling.models import AppointmentStatus, DayOfWeek
 from scheduling.slots import Reason
 
@@ -46,7 +47,11 @@ EVENT_TYPES = [
     ("appointment.arrived", "The patient has come"),
     ("appointment.completed", "The visit is over"),
     ("appointment.no_show", "The patient did not come"),
-    ("ping", "A test that you asked for"),
+]
+# DocPort's own words to an endpoint, in no feed.
+MESSAGE_TYPES = [
+    (PING, "A test that you asked for"),
+    (CHALLENGE, "Events are sent once you repeat `data.challenge` in your answer"),
 ]
 ENDS = [
     ("consent_withdrawn", "The doctor opted out"),
@@ -60,12 +65,12 @@ _OF_SUBJECT = {
     "availability": _OF_DOCTOR,
     "consent": _OF_CONSENT,
     "appointment": _OF_APPOINTMENT,
-    "ping": [],
 }
 # What `data` has in each event.
 EVENT_DATA = {kind: _OF_SUBJECT[kind.partition(".")[0]] for kind, _ in EVENT_TYPES} | {
     "consent.revoked": [*_OF_CONSENT, "reason", "erase_by"]
 }
+MESSAGE_DATA = {PING: ["endpoint_id"], CHALLENGE: ["challenge"]}
 # In the order in which one meets them.
 TAGS = {
     "Account": "Who you are, what your key may do, and access tokens.",

@@ -8,7 +8,7 @@ from integrations.api.shapes.choices import ENDS, EVENT_TYPES
 class EventDataOut(Out):
     """Ids and a link; which of them are there depends on the type."""
 
-    doctor_id = serializers.UUIDField(required=False, help_text="In all but `ping`.")
+    doctor_id = serializers.UUIDField(required=False, help_text="Whom it is about.")
     appointment_id = serializers.UUIDField(required=False, help_text="In `appointment.*`.")
     data_classes = serializers.ListField(
         child=serializers.ChoiceField(DataClass.choices),

@@ -13,7 +13,7 @@ from integrations.actions.answers import Answer
 from integrations.api import bookings, cursors, once
 from integrations.api.periods import end_of, start_of
 from integrations.api.permissions import Needs, appointments_seen, doctor_seen
-from integrations.api.problems import Problem
+from integrations.api.preconditions import if_match, version_to_match
 from integrations.api.serializers import (
     AppointmentIn,
     AppointmentQuery,
@@ -33,13 +33,6 @@ IDEMPOTENCY_KEY = once.key_parameter(
     required=True,
     description="A new random value for each booking, the same for every try of it; bare or in "
     "quotes. The answer to the first try is kept for 72 hours.",
-)
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    {"type": "string", "minLength": 1, "pattern": r"[^\s,]"},
-    "header",
-    required=True,
-    description="The ETag of the appointment as you have read it.",
 )
 ETAG = OpenApiParameter(
     "ETag",
@@ -167,14 +160,14 @@ class OneAppointment(InsurerView):
         description="To another time of the same doctor. The old place is given up only if the "
         "new one is yours: when the move is refused, the appointment stands as it was. It keeps "
         "its id and gets a new token number.",
-        parameters=[APPOINTMENT_ID, IF_MATCH, ETAG],
+        parameters=[APPOINTMENT_ID, if_match("appointment"), ETAG],
         request=MoveIn,
         responses=AppointmentOut,
         examples=[MOVING],
     )
     def patch(self, request: Request, appointment_id: str) -> Response:
         query_of(Exact, request.query_params)
-        version = _version_to_match(request, self.appointment)
+        version = version_to_match(request, self.appointment.version)
         wanted = MoveIn.read(request.data)
         answer = once.answer_now(
             lambda: bookings.move(
@@ -220,22 +213,6 @@ def _matching(query: dict[str, Any]) -> Q:
 
 def _next(last: Appointment, name: str) -> str:
     return cursors.write([last.appointment_time.isoformat(), str(last.pk)], of=name)
-
-
-def _version_to_match(request: Request, appointment: Appointment) -> int | None:
-    """Give the version that the caller has read; `None` when any will do (RFC 9110, 13.1.1).
-
-    Raises:
-        Problem: the caller names no version, or not the present one.
-    """
-    offered = {one.strip() for one in request.headers.get("If-Match", "").split(",")} - {""}
-    if not offered:
-        raise Problem("precondition_required")
-    if "*" in offered:
-        return None
-    if etag_of(appointment.version) not in offered:
-        raise Problem("version_mismatch")
-    return appointment.version
 
 
 def _told(answer: Answer, *, instance: str) -> Response:

@@ -18,6 +18,7 @@ from integrations.api.permissions import MayCall, Needs, Seen
 from integrations.api.problems import Problem
 from integrations.api.renderers import JsonRenderer
 from integrations.api.schema import ApiSchema
+from integrations.models import WebhookDelivery, WebhookEndpoint
 from registry.models import Doctor, InsuranceProvider
 from scheduling.models import Appointment
 
@@ -53,6 +54,8 @@ class InsurerView(APIView):
     appointment: Appointment
     hold: Appointment
     consent: Consent
+    endpoint: WebhookEndpoint
+    delivery: WebhookDelivery
 
     @property
     def caller(self) -> Caller:
