@@ -22,7 +22,9 @@ and imports nothing of DocPort's. Read it in this order:
 4. `bookings.py` joins the two: book, move, cancel, and look again when an event says so.
 5. `desk.py` is what a clerk does with that: find a time, hold it while the patient is asked, book
    it, and later move or cancel it. `desk_pages.py` shows it.
-6. `store.py` is the database; `pages.py`, `markup.py` and `server.py` show it at `/`. `GET
+6. `consents.py` asks doctors for consent; `erasures.py` tells DocPort when what a doctor had shown,
+   who opted out, is erased.
+7. `store.py` is the database; `pages.py`, `markup.py` and `server.py` show it at `/`. `GET
    /mirror.json`, `/events.json`, `/bookings.json` and `POST /book.json` are for scripts.
 
 Run one beside DocPort, with a name and secrets from the file that `manage.py demo` writes:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integrations.mock_insurer.client import Answer, DocPort, Unavailable
+from integrations.mock_insurer.erasures import report_erasures
 from integrations.mock_insurer.store import Store
 
 DAYS_AHEAD = 14
@@ -121,15 +122,16 @@ class Reader(threading.Thread):
             try:
                 self.read_all()
             except Unavailable as error:
-                log.warning("The appointments are looked at again later. %s", error)
+                log.warning("What is left is looked at again later. %s", error)
 
     def read_all(self) -> None:
-        """Ask about every appointment that an event spoke of.
+        """Ask about every appointment that an event spoke of, and tell of what was erased.
 
         Raises:
             Unavailable: the rest stays to be done.
         """
         docport = self._connect()
+        report_erasures(docport, self._store)
         for appointment_id, events in self._store.unread():
             self._read(docport, appointment_id, events)
 

@@ -108,6 +108,23 @@ class DocPort:
         path = f"/appointments/{quote(appointment_id, safe='')}/cancel"
         return self._call("POST", path, body={"reason": reason}, key=key)
 
+    def ask(self, wanted: dict[str, Any], *, key: str) -> Answer:
+        """Ask a doctor for consent, by registration number.
+
+        Args:
+            key: the same for every try of this request.
+        """
+        return self._call("POST", "/consents", body=wanted, key=key)
+
+    def erased(self, consent_id: str, *, at: str) -> Answer:
+        """Say when we erased what a doctor had shown us, whose consent to us has ended.
+
+        Args:
+            at: RFC 3339 instant.
+        """
+        path = f"/consents/{quote(consent_id, safe='')}/erasure"
+        return self._call("POST", path, body={"erased_at": at})
+
     def _call(
         self,
         method: str,

@@ -4,6 +4,7 @@ from typing import Any
 
 from integrations.mock_insurer import words
 from integrations.mock_insurer.client import Answer
+from integrations.mock_insurer.consent_pages import ask_form
 from integrations.mock_insurer.desk_pages import find_form
 from integrations.mock_insurer.markup import Markup, tag, text
 from integrations.mock_insurer.pages import name_of, page, zone_of
@@ -16,6 +17,7 @@ def home(
     doctors: list[dict[str, Any]],
     events: list[dict[str, Any]],
     bookings: list[dict[str, Any]],
+    form_key: str,
 ) -> str:
     """Show the mirror, what was heard, and what was booked."""
     return page(
@@ -23,6 +25,7 @@ def home(
         "Our copy of DocPort",
         _connection(connection),
         find_form(doctors, {}),
+        ask_form(form_key),
         _table(
             "Doctors",
             "What DocPort pushed to us.",

@@ -142,16 +142,20 @@ class Receiver:
             return Reply(200, {"known": True})
         log.info("Heard %s", event["type"])
         if event["type"] == "consent.revoked":
-            self._leave(event["data"], happened_at)
+            self._leave(event, happened_at)
         self._woken()
         return Reply(200, {"known": False})
 
-    def _leave(self, data: dict[str, Any], happened_at: int) -> None:
+    def _leave(self, event: dict[str, Any], happened_at: int) -> None:
+        doctor_id = str(event["data"].get("doctor_id"))
         try:
-            self._store.erase(str(data.get("doctor_id")), signed=happened_at, reason="revoked")
+            self._store.erase(doctor_id, signed=happened_at, reason="revoked")
         except OlderThanHeld:
             # The doctor came back since, and DocPort has pushed the profile again.
-            log.info("A late event about doctor %s changes nothing", data.get("doctor_id"))
+            log.info("A late event about doctor %s changes nothing", doctor_id)
+            return
+        if consent_id := event.get("consent_id"):
+            self._store.keep_erasure(str(consent_id), at=self._clock())
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from integrations.mock_insurer import bookings, desk, home_page, pages
+from integrations.mock_insurer import bookings, consents, desk, home_page, pages
 from integrations.mock_insurer.asking import accepted, asked, new_reference, status_of
 from integrations.mock_insurer.client import Answer
 from integrations.mock_insurer.receiver import Reply
@@ -58,6 +58,7 @@ def home(handler: Handler) -> None:
         doctors=insurer.store.doctors(),
         events=insurer.store.events(EVENTS_SHOWN),
         bookings=insurer.store.bookings(),
+        form_key=str(uuid.uuid4()),
     )
     handler.page(HTTPStatus.OK, html)
 
@@ -177,6 +178,7 @@ ROUTES = (
     Route("GET", f"/doctors/{DOCTOR}", doctor),
     Route("POST", f"/doctors/{DOCTOR}/book", book),
     Route("GET", "/find", desk.find),
+    Route("POST", "/ask", consents.ask),
     Route("POST", "/hold", desk.hold),
     Route("POST", f"/holds/{HOLD}/renew", desk.renew),
     Route("POST", f"/holds/{HOLD}/release", desk.release),

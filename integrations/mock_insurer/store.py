@@ -20,6 +20,9 @@ CREATE TABLE IF NOT EXISTS doctors (
 CREATE TABLE IF NOT EXISTS erased_doctors (
     id TEXT PRIMARY KEY, signed_at INTEGER NOT NULL, reason TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS erasures (
+    consent_id TEXT PRIMARY KEY, erased_at REAL NOT NULL, told INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE IF NOT EXISTS events (
     webhook_id TEXT PRIMARY KEY, type TEXT NOT NULL, feed_seq INTEGER, subject TEXT NOT NULL,
     received_at REAL NOT NULL, body TEXT NOT NULL
@@ -92,6 +95,28 @@ class Store:
                 "INSERT INTO erased_doctors VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE "
                 "SET signed_at = max(signed_at, ?2), reason = ?3",
                 [doctor_id, signed, reason],
+            )
+
+    def keep_erasure(self, consent_id: str, *, at: float) -> None:
+        """Keep that what a doctor had shown is erased, so that DocPort is told."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO erasures (consent_id, erased_at) VALUES (?1, ?2) "
+                "ON CONFLICT (consent_id) DO UPDATE SET erased_at = ?2, told = 0",
+                [consent_id, at],
+            )
+
+    def untold_erasures(self) -> list[tuple[str, float]]:
+        """Give the consents whose erasure DocPort does not know of, and when it was."""
+        rows = self._rows("SELECT consent_id, erased_at FROM erasures WHERE NOT told")
+        return [(row["consent_id"], row["erased_at"]) for row in rows]
+
+    def mark_told(self, consent_id: str, erased_at: float) -> None:
+        """Note that DocPort knows of an erasure; a later one of the same consent stays untold."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE erasures SET told = 1 WHERE consent_id = ? AND erased_at = ?",
+                [consent_id, erased_at],
             )
 
     def doctors(self) -> list[dict[str, Any]]:
