@@ -49,6 +49,8 @@ FILL = """
     SELECT gen_random_uuid(), doctor_id, id, day, '09:00', '13:00', 15, 1, 0, 'IN_PERSON',
         '2026-11-01', true, %(at)s, %(at)s
     FROM doctor_locations, generate_series(0, 6) AS day;
+    -- Else a plan for empty tables, made while they were, would join them row by row.
+    ANALYZE doctors, doctor_locations;
     INSERT INTO open_days (doctor_id, local_date, location_id, mode, first_free_at, last_free_at,
         free, step_minutes, starts, specialization, city)
     SELECT doctor_id, date, place.id, 'IN_PERSON', date + interval '3 hours 30 minutes',
@@ -66,6 +68,7 @@ FILL = """
     FROM insurance_providers AS provider, doctors AS doctor
     WHERE provider.id = %(other)s OR substr(doctor.phone, 5)::int %% 20 = 0;
 
+    ANALYZE doctor_insurance_consent;
     INSERT INTO appointments (id, doctor_id, insurance_provider_id, location_id,
         external_appointment_id, patient_reference, visit_type, appointment_time, ends_at, lane,
         capacity, mode, status, previous_status, status_at, cancel_reason, cancel_note, version,
@@ -82,6 +85,7 @@ FILL = """
     SELECT gen_random_uuid(), 'doctor.updated', 'doctor/' || id, 1, id, '{}', %(at)s, %(at)s, %(at)s
     FROM doctors;
 
+    ANALYZE outbox_events;
     INSERT INTO feed_entries (insurance_provider_id, feed_seq, event_id, created_at)
     SELECT provider.id, row_number() OVER (PARTITION BY provider.id ORDER BY event.id), event.id,
         %(at)s
