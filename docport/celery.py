@@ -49,6 +49,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget_deliveries": {
+        "task": "integrations.tasks.forget_deliveries",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "seal_audit": {
         "task": "registry.tasks.seal_audit",
         "schedule": 60.0,

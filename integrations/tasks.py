@@ -6,7 +6,7 @@ A wake-up comes after each commit. The sweep finds, a little later, what no wake
 from celery import shared_task
 from django.utils.timezone import now
 
-from integrations.actions import answers, clients
+from integrations.actions import answers, clients, deliveries
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 
@@ -34,3 +34,12 @@ def forget_ended() -> int:
     """Delete stored answers, tokens and assertions that are of no use any more; give how many."""
     at = now()
     return answers.forget_answers(at=at) + clients.forget_ended(at=at)
+
+
+@shared_task
+def forget_deliveries() -> int:
+    """Delete deliveries that have been kept long enough, with their attempts; give how many."""
+    at, forgotten = now(), 0
+    while count := deliveries.forget(at=at):
+        forgotten += count
+    return forgotten

@@ -131,8 +131,14 @@ HELD_BY_THE_DATABASE = {
     "open_day_heads": {"open_day_head_covers_days"},
     "provider_doctor_sync": {"sync_once_per_pair", "sync_status_known"},
     "feed_entries": {"feed_seq_once", "feed_event_once"},
-    "webhook_endpoints": {"endpoint_status_known"},
-    "webhook_deliveries": {"delivery_once_per_endpoint", "delivery_status_known"},
+    "webhook_endpoints": {
+        "endpoint_status_known", "endpoint_verified_before_events", "endpoint_pending_until_verified",
+        "endpoint_disabled_at", "endpoint_deleted_at",
+    },
+    "webhook_deliveries": {
+        "delivery_once_per_endpoint", "delivery_status_known", "delivery_of_an_event_or_our_own",
+        "delivery_delivered_at", "delivery_by_time", "delivery_given_up",
+    },
     "webhook_attempts": {"attempt_by_delivery"},
     "api_keys": {"api_keys_sha256_key", "api_key_is_hashed", "api_key_has_scopes"},
     "api_clients": {"api_clients_oauth_id_key", "api_client_keys_from_one_place"},

@@ -11,9 +11,10 @@ from django.utils.timezone import now
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from integrations import tasks
+from integrations.actions import deliveries
 from integrations.actions.relay import relay
 from integrations.models import ProviderDoctorSync, WebhookDelivery
-from integrations.tests.factories import make_endpoint, make_event, make_sync
+from integrations.tests.factories import make_delivery, make_endpoint, make_event, make_sync
 from integrations.tests.partner import Heard, Partner, Reply
 from registry.tests.factories import make_provider
 
@@ -192,3 +193,15 @@ def test_pairs_that_no_event_tells_of_are_found() -> None:
 
     pair.refresh_from_db()
     assert pair.sync_status == ProviderDoctorSync.Status.PENDING
+
+
+def test_old_deliveries_are_forgotten_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "FORGOTTEN_AT_ONCE", 2)
+    endpoint = make_endpoint()
+    for _ in range(5):
+        make_delivery(endpoint=endpoint)
+    WebhookDelivery.objects.update(created_at=now() - timedelta(days=31))
+    kept = make_delivery(endpoint=endpoint)
+
+    assert tasks.forget_deliveries() == 5
+    assert WebhookDelivery.objects.get() == kept
