@@ -132,8 +132,8 @@ HELD_BY_THE_DATABASE = {
     "provider_doctor_sync": {"sync_once_per_pair", "sync_status_known"},
     "feed_entries": {"feed_seq_once", "feed_event_once"},
     "webhook_endpoints": {
-        "endpoint_status_known", "endpoint_verified_before_events", "endpoint_pending_until_verified",
-        "endpoint_disabled_at", "endpoint_deleted_at",
+        "endpoint_status_known", "endpoint_verified_before_events",
+        "endpoint_pending_until_verified", "endpoint_disabled_at", "endpoint_deleted_at",
     },
     "webhook_deliveries": {
         "delivery_once_per_endpoint", "delivery_status_known", "delivery_of_an_event_or_our_own",
