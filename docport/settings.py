@@ -265,6 +265,7 @@ SPECTACULAR_SETTINGS = {
         "EndpointStatus": "integrations.api.shapes.webhooks.ENDPOINT_STATUSES",
         "EndpointSwitch": "integrations.api.shapes.webhooks.SWITCH",
         "DeliveryStatus": "integrations.api.shapes.webhooks.DELIVERY_STATUSES",
+        "TokenError": "integrations.api.shapes.TOKEN_ERRORS",
     },
 }
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from integrations.api import problems
 from integrations.api.parsers import MOST_BYTES
 
+CHALLENGE = 'Basic realm="DocPort"'
 _MOST_FIELDS = 32
 # The errors of section 5.2 that can be met here, and what stands for the API's own.
 ERRORS = {
@@ -80,7 +81,7 @@ def refusal_response(error: Exception, context: dict[str, Any]) -> Response:
 
 def _refused(refusal: Refusal, status: int, headers: dict[str, str]) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Basic realm="DocPort"'
+        headers["WWW-Authenticate"] = CHALLENGE
     body = {"error": refusal.error, "error_description": refusal.description}
     return Response(body, status=status, headers=headers)
 

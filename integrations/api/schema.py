@@ -73,7 +73,7 @@ class ApiSchema(AutoSchema):
             )
         for status, response in operation["responses"].items():
             response["description"] = HTTPStatus(int(status)).phrase
-            response.setdefault("headers", {}).update(_references(headers.EVERY_ANSWER))
+            response.setdefault("headers", {}).update(references(headers.EVERY_ANSWER))
         self._add_problems(operation)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
@@ -127,11 +127,11 @@ def problem_response(
         str(meaning.status),
         {
             "description": HTTPStatus(meaning.status).phrase,
-            "headers": _references(headers.EVERY_ANSWER),
+            "headers": references(headers.EVERY_ANSWER),
             "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": {}}},
         },
     )
-    response["headers"].update(_references(headers.OF_CODE.get(code, ())))
+    response["headers"].update(references(headers.OF_CODE.get(code, ())))
     examples = response["content"][problems.MEDIA_TYPE]["examples"]
     examples[code] = {"$ref": f"#/components/examples/{code}"}
     return response
@@ -151,5 +151,6 @@ def reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/headers/{name}"}
 
 
-def _references(names: tuple[str, ...]) -> dict[str, Any]:
+def references(names: tuple[str, ...]) -> dict[str, Any]:
+    """Refer to several."""
     return {name: reference(name) for name in names}

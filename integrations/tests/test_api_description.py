@@ -17,13 +17,16 @@ from integrations.actions import endpoints
 from integrations.api import document, problems
 from integrations.api.examples import UNKNOWN
 from integrations.api.headers import HEADERS
+from integrations.api.oauth import ERRORS
 from integrations.api.shapes import EVENT_DATA, MESSAGE_DATA, TAGS
 from integrations.api.views.schema import description
+from integrations.models import Scope
 from integrations.tests.factories import make_event, make_feed_entry
 from integrations.tests.test_api_access import calls
 from registry.tests.factories import make_provider
 
 PROBLEM = "application/problem+json"
+TOKEN_PATH = "/api/v1/oauth/token"
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
@@ -32,6 +35,11 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
         for path, methods in description()["paths"].items()
         for method, operation in methods.items()
     ]
+
+
+def insurers_calls() -> list[tuple[str, str, dict[str, Any]]]:
+    """Give all but the one that is RFC 6749's, and has neither our errors nor scopes."""
+    return [one for one in operations() if one[1] != TOKEN_PATH]
 
 
 def resolved(reference: dict[str, Any]) -> Any:
@@ -75,15 +83,14 @@ def test_the_document_is_valid_and_made_without_a_warning() -> None:
 def test_every_call_is_described() -> None:
     described = {(method.upper(), path) for method, path, _ in operations()}
 
-    assert described == {
-        (method, re.sub(r"<\w+:(\w+)>", r"{\1}", path)) for method, path, _ in calls()
-    }
+    shown = {(method, re.sub(r"<\w+:(\w+)>", r"{\1}", path)) for method, path, _ in calls()}
+    assert described == shown | {("POST", TOKEN_PATH)}
 
 
 def test_every_call_names_its_scope_in_every_way_to_show_a_key() -> None:
     scopes = {(method.lower(), path): needs.scope for method, path, needs in calls()}
 
-    for method, path, operation in operations():
+    for method, path, operation in insurers_calls():
         scope = scopes[method, re.sub(r"\{(\w+)\}", r"<str:\1>", path)]
         assert operation["security"], path
         for way in operation["security"]:
@@ -93,7 +100,7 @@ def test_every_call_names_its_scope_in_every_way_to_show_a_key() -> None:
 
 def test_every_error_has_its_codes_and_every_code_its_call() -> None:
     told = set()
-    for _, path, operation in operations():
+    for _, path, operation in insurers_calls():
         for status, response in operation["responses"].items():
             if status >= "400":
                 examples = response["content"][PROBLEM]["examples"]
@@ -106,6 +113,23 @@ def test_every_error_has_its_codes_and_every_code_its_call() -> None:
     assert told == set(problems.CODES) - {"method_not_allowed"}
     refused = description()["components"]["responses"]["MethodNotAllowed"]
     assert set(refused["headers"]) >= {"Allow"}
+
+
+def test_the_call_for_a_token_needs_no_token_and_has_the_errors_of_its_own_rules() -> None:
+    operation = description()["paths"][TOKEN_PATH]["post"]
+    told = {
+        example["value"]["error"]
+        for status, response in operation["responses"].items()
+        if status >= "400"
+        for example in response["content"]["application/json"]["examples"].values()
+    }
+
+    assert operation["security"] == []
+    assert set(operation["requestBody"]["content"]) == {"application/x-www-form-urlencoded"}
+    assert told == set(ERRORS)
+    flow = description()["components"]["securitySchemes"]["OAuth2"]["flows"]["clientCredentials"]
+    assert flow["tokenUrl"].endswith(TOKEN_PATH)
+    assert set(flow["scopes"]) == set(Scope.values)
 
 
 def test_every_example_is_as_its_schema_says_and_leaves_nothing_open() -> None:

@@ -13,6 +13,7 @@ from integrations.actions import clients, keys
 from integrations.api.oauth import ERRORS
 from integrations.models import ApiClient, Scope
 from integrations.tests.factories import make_api_client
+from integrations.tests.insurers import as_documented
 from registry.models import AuditLog, InsuranceProvider
 from registry.tests.factories import NOW, make_admin
 
@@ -24,7 +25,7 @@ GRANT = {"grant_type": "client_credentials"}
 
 
 def ask(form: dict[str, Any] | str, **headers: str) -> Any:
-    """Ask for a token; a refusal is as RFC 6749, section 5.2, says."""
+    """Ask for a token; the answer is as the document says, and a refusal as RFC 6749 does."""
     body = form if isinstance(form, str) else urlencode(form)
     response = Client(headers=headers).post(PATH, body, content_type=FORM)
     assert response["Cache-Control"] == "no-store"
@@ -35,7 +36,7 @@ def ask(form: dict[str, Any] | str, **headers: str) -> Any:
         assert refusal["error"] in ERRORS
         assert not set('"\\') & set(refusal["error_description"])
         assert refusal["error_description"].isascii()
-    return response
+    return as_documented(response, "post", "/oauth/token")
 
 
 def basic(client_id: object, secret: str) -> str:

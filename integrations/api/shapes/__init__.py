@@ -1,6 +1,6 @@
 """The shape of each answer, for the schema; a test holds them to the representations."""
 
-from integrations.api.shapes.account import MeOut
+from integrations.api.shapes.account import MeOut, TokenOut, TokenRefusalOut
 from integrations.api.shapes.base import Out
 from integrations.api.shapes.bookings import (
     AppointmentOut,
@@ -19,6 +19,7 @@ from integrations.api.shapes.choices import (
     PROBLEM_CODES,
     REASONS,
     TAGS,
+    TOKEN_ERRORS,
 )
 from integrations.api.shapes.consents import ConsentOut, ConsentRequestOut, ConsentsOut
 from integrations.api.shapes.doctors import (
@@ -49,6 +50,7 @@ __all__ = [
     "PROBLEM_CODES",
     "REASONS",
     "TAGS",
+    "TOKEN_ERRORS",
     "AppointmentOut",
     "AppointmentsOut",
     "AvailabilityOut",
@@ -70,6 +72,8 @@ __all__ = [
     "ProblemOut",
     "ResentOut",
     "SlotsOut",
+    "TokenOut",
+    "TokenRefusalOut",
     "WebhookEndpointOut",
     "WebhookEndpointsOut",
 ]

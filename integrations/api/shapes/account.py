@@ -1,7 +1,7 @@
 from rest_framework import serializers
 
 from integrations.api.shapes.base import Out, Utc
-from integrations.api.shapes.choices import CALLER_KINDS, KEY_MODES
+from integrations.api.shapes.choices import CALLER_KINDS, KEY_MODES, TOKEN_ERRORS
 from integrations.models import Scope
 
 
@@ -24,6 +24,20 @@ class CallerOut(Out):
     token_expires_at = Utc(
         allow_null=True, help_text="When your access token ends, if you use one."
     )
+
+
+class TokenOut(Out):
+    access_token = serializers.RegexField("^dpt_[0-9A-Za-z_-]{43}$")
+    token_type = serializers.RegexField("^Bearer$", help_text="Send it as your key.")
+    expires_in = serializers.IntegerField(min_value=1, help_text="In seconds. Ask again then.")
+    scope = serializers.CharField(help_text="What it may do, with spaces between the scopes.")
+
+
+class TokenRefusalOut(Out):
+    """An error of RFC 6749, section 5.2."""
+
+    error = serializers.ChoiceField(TOKEN_ERRORS, help_text="Decide by this.")
+    error_description = serializers.CharField(help_text="What happened, for people.")
 
 
 class LimitsOut(Out):

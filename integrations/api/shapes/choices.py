@@ -1,5 +1,6 @@
 """Codes and what each means, as the documentation says it."""
 
+from integrations.api.oauth import ERRORS
 from integrations.api.problems import CODES
 from integrations.models import CHALLENGE, PING
 from scheduling.models import AppointmentStatus, DayOfWeek
@@ -28,6 +29,7 @@ _REASON_MEANINGS = {
 }
 REASONS = [(reason.value, _REASON_MEANINGS[reason]) for reason in Reason]
 PROBLEM_CODES = [(code, meaning.title) for code, meaning in CODES.items()]
+TOKEN_ERRORS = list(ERRORS.items())
 CALLER_KINDS = [
     ("api_key", "An API key, which you send with each call"),
     ("oauth_client", "A client, which gets access tokens"),

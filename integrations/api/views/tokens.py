@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +11,8 @@ from integrations.api.client_authentication import client_of
 from integrations.api.oauth import FormParser, Refusal, refusal_response
 from integrations.api.permissions import Needs
 from integrations.api.serializers import Exact, query_of
+from integrations.api.shapes import TokenOut
+from integrations.api.token_schema import EXAMPLES, FORM, TokenSchema
 from integrations.api.views.base import InsurerView
 from integrations.models import ApiClient
 
@@ -19,11 +22,23 @@ class AccessTokens(InsurerView):
     authentication_classes = []
     permission_classes = [AllowAny]
     parser_classes = [FormParser]
-    schema = None
+    schema = TokenSchema()
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return refusal_response
 
+    @extend_schema(
+        operation_id="oauth_token",
+        tags=["Account"],
+        summary="Get an access token",
+        description="For a client: OAuth2 client credentials (RFC 6749), with a secret in the "
+        "header or in the form, or with a signed assertion (`private_key_jwt`, RFC 7523). A token "
+        "lasts 15 minutes, and no longer than its client; there is no refresh token. Errors are "
+        "those of RFC 6749 and no problem details.",
+        request=FORM,
+        responses=TokenOut,
+        examples=EXAMPLES,
+    )
     def post(self, request: Request) -> Response:
         query_of(Exact, request.query_params)
         form = cast("dict[str, str]", request.data)
