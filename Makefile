@@ -28,6 +28,7 @@ run: $(VENV)/.runtime ## Set up and run DocPort with demo data on 127.0.0.1 (POR
 test: export PGOPTIONS = -c synchronous_commit=off
 test: check ## Set up, then every check and every test
 	.ci/chromium
+	.ci/samples
 	@mkdir -p var && rm -f var/junit.xml
 	$(PY) -m pytest -n 2 --cov --cov-report=term --junitxml=var/junit.xml; \
 	  code=$$?; $(PY) .ci/summary var/junit.xml; exit $$code

@@ -1,49 +1,84 @@
-import base64
+"""The documentation's pages."""
+
 import re
-from typing import Any
+from html import unescape
 
 import pytest
 from django.test import Client
 
-from integrations.api import reference
+from integrations.api.guides import guides
 from integrations.api.problems import CODES
-from integrations.api.samples import is_from_docport
+from integrations.api.reference import Reference
+from integrations.api.shapes import EVENT_TYPES
 from integrations.api.views.schema import description
-from integrations.tests.test_api_description import operations
+from integrations.models import Scope
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-BODY = b'{"test": 2432232314}'
-SIGNED: dict[str, str] = {
-    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
-    "webhook-timestamp": "1614265330",
-    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-}
-NEARLY = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA="
-SENT_AT = 1614265330
+pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.django_db
-def test_strangers_read_the_documentation_and_it_is_whole() -> None:
-    response = Client().get("/api/docs/")
-
+def page_at(path: str) -> str:
+    response = Client().get(path)
     assert response.status_code == 200
-    page = response.content.decode()
+    return response.content.decode()
+
+
+def test_strangers_read_the_reference_and_it_is_whole() -> None:
+    page = page_at("/api/docs/")
+
     for code in CODES:
-        assert f'id="{code}"' in page
-    for _, path, operation in operations():
-        assert f'id="{operation["operationId"]}"' in page
-        assert path in page
-    ids = re.findall(r' id="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
-    links = re.findall(r' href="#([^"]+)"', page)
-    assert set(links) <= set(ids)
-    assert "def is_from_docport" in page
+        assert f'<div id="{code}">' in page
+    for call in Reference(description()).operations:
+        assert f'id="{call.anchor}"' in page
+        assert call.path in page
+        for _, code in call.samples:
+            assert code in unescape(page)
+    for name in [*Scope.values, *(kind for kind, _ in EVENT_TYPES)]:
+        assert f"<code>{name}</code>" in page
     assert "<script>" not in page
     assert "style=" not in page
 
 
-@pytest.mark.django_db
-def testcalls_are_tried_out_under_strict_rules_for_scripts_and_styles() -> None:
+@pytest.mark.parametrize("path", ["/api/docs/", *(f"/api/docs/guides/{s}/" for s in guides())])
+def test_links_within_the_documentation_lead_somewhere(path: str) -> None:
+    page = page_at(path)
+    ids = re.findall(r' id="([^"]+)"', page)
+
+    assert len(ids) == len(set(ids))
+    links = [unescape(one) for one in re.findall(r'<a [^>]*href="([^"]+)"', page)]
+    for address, _, anchor in (link.partition("#") for link in links):
+        there = re.sub("^http://127.0.0.1:[0-9]+", "", address) or path
+        if there.startswith("/api/docs/") and not there.startswith("/api/docs/try/"):
+            target = page_at(there)
+            assert not anchor or f' id="{anchor}"' in target, f"{path}: {there}#{anchor}"
+
+
+def test_the_reference_says_what_every_call_may_answer_once() -> None:
+    made = Reference(description())
+
+    assert "not_authenticated" in made.codes_of_every_call
+    assert [one.name for one in made.headers_of_every_answer][:1] == ["X-Request-ID"]
+    for call in made.operations:
+        told = {code for reply in call.refusals for code in reply.codes}
+        assert not told & set(made.codes_of_every_call)
+        assert call.answers
+
+
+def test_fields_carry_their_bounds_and_meanings() -> None:
+    calls = {call.anchor: call for call in Reference(description()).operations}
+    parameters = {field.name: field for field in calls["doctors_list"].parameters}
+    body = {field.name: field for field in calls["appointments_book"].body}
+    answer = {field.name: field for field in calls["doctors_read"].answers[0].fields}
+
+    assert "Default: 50. From 1 to 100." in parameters["limit"].text
+    assert ("hi", "Hindi") in parameters["language"].values
+    assert "At most 120 characters." in body["external_appointment_id"].text
+    assert body["mode"].kind == "code or null"
+    assert ("TELE", "By video or phone") in body["mode"].values
+    assert answer["fee.amount"].kind == "string"
+    assert answer["locations[].timezone"].text == "IANA zone, such as Asia/Kolkata."
+
+
+def test_calls_are_tried_out_under_strict_rules_for_scripts_and_styles() -> None:
     response = Client().get("/api/docs/try/")
 
     assert response.status_code == 200
@@ -55,63 +90,19 @@ def testcalls_are_tried_out_under_strict_rules_for_scripts_and_styles() -> None:
     assert "data:" not in Client().get("/api/docs/")["Content-Security-Policy"]
 
 
-def test_the_reference_knows_kinds_that_no_call_has_yet() -> None:
-    operation = {
-        "operationId": "reviews_remove",
-        "tags": ["Reviews"],
-        "summary": "Remove a review",
-        "description": "At once.",
-        "parameters": [
-            {"name": "codes", "in": "query", "schema": {"type": "array", "items": {"enum": ["a"]}}}
-        ],
-        "responses": {"204": {"description": "Done"}},
-    }
-    made = reference.groups(
-        {"servers": [{"url": "http://x"}], "paths": {"/reviews": {"delete": operation}}}
-    )
+@pytest.mark.parametrize("slug", guides())
+def test_a_guide_is_a_page(slug: str) -> None:
+    page = page_at(f"/api/docs/guides/{slug}/")
 
-    (remove,) = made[-1].operations
-    assert remove.parameters[0].kind == "array of code"
-    assert remove.replies[0].text == "Done"
-    assert remove.sample.endswith("-X DELETE")
+    assert f"<h1>{guides()[slug].title}</h1>" in unescape(page)
+    assert "docport.example" not in page
+    assert "<script>" not in page
 
 
-def test_each_sample_is_sent_with_the_method_of_its_call() -> None:
-    for group in reference.groups(description()):
-        for one in group.operations:
-            given = re.search(r"-X (\w+)", one.sample)
-            assumed = "POST" if " -d " in one.sample else "GET"
-            assert (given[1] if given else assumed) == one.method, one.anchor
-            assert "{" not in one.sample.split(chr(10))[0]
+def test_there_is_no_other_guide() -> None:
+    assert Client().get("/api/docs/guides/nothing/").status_code == 404
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/api/docs/", "/api/docs/try/"])
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/docs/try/", "/api/docs/guides/webhooks/"])
 def test_the_documentation_is_only_read(path: str) -> None:
     assert Client().post(path).status_code == 405
-
-
-def test_the_signature_check_that_we_show_works() -> None:
-    assert is_from_docport(BODY, SIGNED, SECRET, now=SENT_AT + 299)
-    two = {"webhook-signature": f"v1,AAAA {SIGNED['webhook-signature']}"}
-    assert is_from_docport(BODY, SIGNED | two, SECRET, now=SENT_AT)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"body": BODY + b" "},
-        {"now": SENT_AT + 301},
-        {"now": SENT_AT - 301},
-        {"secret": "whsec_" + base64.b64encode(b"another").decode()},
-        {"headers": SIGNED | {"webhook-id": "msg_other"}},
-        {
-            "headers": SIGNED
-            | {"webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA="}
-        },
-    ],
-)
-def test_the_signature_check_that_we_show_refuses(wrong: dict[str, Any]) -> None:
-    values: dict[str, Any] = {"body": BODY, "headers": SIGNED, "secret": SECRET, "now": SENT_AT}
-
-    assert not is_from_docport(**(values | wrong))

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from consent.actions import give
-from consent.models import DataClass
+from consent.actions import give, withdraw
+from consent.models import Consent, DataClass
 from integrations.actions import feed
 from integrations.tests.factories import make_api_key
 from registry.models import Doctor, DoctorLocation, InsuranceProvider, User
@@ -19,8 +20,8 @@ from registry.tests.factories import (
     make_verified_credential,
 )
 from scheduling import diary, openings
-from scheduling.actions import book
-from scheduling.models import DayOfWeek
+from scheduling.actions import book, hold
+from scheduling.models import Appointment, DayOfWeek
 from scheduling.slots import Slot
 from scheduling.tests.factories import make_window
 
@@ -35,12 +36,45 @@ class Insurer:
     places: list[DoctorLocation] = field(default_factory=list)
     appointments: list[UUID] = field(default_factory=list)
 
+    def book(self, *, at: datetime, number: str) -> Appointment:
+        """Book the next free time of that doctor."""
+        with transaction.atomic():
+            booked = book(
+                **self._wanted(at),
+                external_appointment_id=number,
+                visit_type="",
+                patient_reference="m-7f3a91",
+            )
+        self.appointments.append(booked.pk)
+        return booked
+
+    def lose(self, *, at: datetime) -> None:
+        """Let the doctor who shares least opt out."""
+        consent = Consent.objects.get(doctor=self.doctors[2], insurance_provider=self.provider)
+        withdraw(consent=consent, by=User.objects.get(doctor=self.doctors[2]), at=at)
+
+    def hold(self, *, at: datetime) -> Appointment:
+        """Hold the next free time of that doctor."""
+        with transaction.atomic():
+            return hold(**self._wanted(at))
+
+    def _wanted(self, at: datetime) -> dict[str, Any]:
+        return {
+            "provider": self.provider,
+            "doctor": self.doctors[1],
+            "start": self.free(at=at)[0].starts_at,
+            "location": None,
+            "mode": None,
+            "at": at,
+        }
+
     def free(self, *, at: datetime) -> list[Slot]:
         """Give free times of tomorrow, of the doctor whom no other insurer sees."""
         tomorrow = at + timedelta(days=1)
-        return diary.slots_between(
+        slots = diary.slots_between(
             doctor=self.doctors[1], starts_at=tomorrow, ends_at=tomorrow + timedelta(days=1), at=at
         )
+        return [slot for slot in slots if not slot.reasons]
 
 
 def make_insurers(*, at: datetime) -> list[Insurer]:
@@ -51,9 +85,10 @@ def make_insurers(*, at: datetime) -> list[Insurer]:
     shared = _practice()
     insurers = [_insurer([shared, _practice(), _practice()], at) for _ in range(2)]
     doctors = {one.pk for insurer in insurers for one in insurer.doctors}
-    openings.build(doctor_ids=doctors, at=at)
+    openings.build(doctor_ids=sorted(doctors), at=at)
     for insurer in insurers:
-        _book(insurer, at)
+        for number in ("V-0", "V-1"):
+            insurer.book(at=at, number=number)
     tell(at=at)
     return insurers
 
@@ -64,31 +99,12 @@ def tell(*, at: datetime) -> None:
         pass
 
 
-def _book(insurer: Insurer, at: datetime) -> None:
-    for number, slot in enumerate(insurer.free(at=at)[:2]):
-        with transaction.atomic():
-            booked = book(
-                provider=insurer.provider,
-                doctor=insurer.doctors[1],
-                external_appointment_id=f"V-{number}",
-                patient_reference=f"m-{number}",
-                visit_type="",
-                start=slot.starts_at,
-                location=None,
-                mode=None,
-                at=at,
-            )
-        insurer.appointments.append(booked.pk)
-
-
 def _insurer(practices: list[tuple[User, DoctorLocation]], at: datetime) -> Insurer:
     provider = make_provider(max_open_bookings_per_day=500)
     _, key = make_api_key(insurance_provider=provider, expires_at=at + timedelta(days=30))
     insurer = Insurer(provider, key)
-    everything = list(DataClass.values)
-    for (user, place), classes in zip(
-        practices, [everything, everything, [DataClass.PROFILE]], strict=True
-    ):
+    shown: list[list[str]] = [DataClass.values, DataClass.values, [DataClass.PROFILE]]
+    for (user, place), classes in zip(practices, shown, strict=True):
         give(
             doctor=place.doctor,
             provider=provider,

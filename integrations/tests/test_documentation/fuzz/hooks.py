@@ -31,6 +31,7 @@ RULES = {
     "idempotency_key_reused",
     "invalid_cursor",
     "slot_not_available",
+    "url_refused",
     "version_mismatch",
 }
 RULES_OF_FIELDS = {"bad_range", "beyond_head", "incomplete", "too_many_slots", "unknown"}
@@ -93,4 +94,4 @@ def _has_our_codes(response: Any) -> bool:
 
 
 def _is_valid(case: Any) -> bool:
-    return case.meta is not None and case.meta.generation.mode.is_positive
+    return bool(case.meta and case.meta.generation.mode.is_positive)

@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.utils.timezone import now
 
-from integrations.tests.live import Insurer, make_insurers
-from integrations.tests.web import errors_in_the_log, running_web
+from integrations.tests.test_documentation.live import Insurer, make_insurers
+from integrations.tests.web import errors_in_the_log
 from registry.models import AuditLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,12 +20,6 @@ FEW = 10
 # `FUZZ_EXAMPLES=500` looks for hours, before a release.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", FEW))
 WITHIN_SECONDS = 180
-
-
-@pytest.fixture
-def web(transactional_db: None) -> Iterator[str]:
-    with running_web() as base_url:
-        yield base_url
 
 
 def test_every_answer_to_every_call_is_as_described(web: str, tmp_path: Path) -> None:
