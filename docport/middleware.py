@@ -1,9 +1,34 @@
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from integrations.api.problems import MEDIA_TYPE, Problem, as_http
+
+_API = re.compile("/api/(?!docs/)")
+# What Django or a middleware answers before an endpoint is reached, or after it.
+_PROBLEMS = {
+    HTTPStatus.BAD_REQUEST: Problem("invalid_request", detail="The request is not looked at."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Problem("internal_error"),
+}
+
+
+class ApiProblemMiddleware:
+    """Answer a call of the API with a problem also where a page would be answered."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        problem = _PROBLEMS.get(HTTPStatus(response.status_code))
+        is_page = problem is not None and response.get("Content-Type") != MEDIA_TYPE
+        if problem is None or not is_page or not _API.match(request.path):
+            return response
+        return as_http(problem, instance=request.path)
 
 
 class InvalidFormMiddleware:

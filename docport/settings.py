@@ -95,6 +95,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "registry.http.RequestContextMiddleware",
+    "docport.middleware.ApiProblemMiddleware",
     "docport.compression.PageCompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -229,6 +230,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["integrations.api.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["integrations.api.limits.CallLimit"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["integrations.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -236,6 +238,12 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "iso-8601",
 }
+# How often each key may call, and each address that shows none; an insurer may have its own hour.
+CALLS_PER_SECOND = env.int("CALLS_PER_SECOND", 50)
+CALLS_PER_HOUR = env.int("CALLS_PER_HOUR", 20_000)
+CALLS_PER_MINUTE_WITHOUT_KEY = env.int("CALLS_PER_MINUTE_WITHOUT_KEY", 600)
+# While Redis is down, each of so many web processes counts its share by itself.
+WEB_PROCESSES = env.int("WEB_PROCESSES", env.int("WEB_CONCURRENCY", 2))
 SPECTACULAR_SETTINGS = {
     "TITLE": "DocPort insurers' API",
     "DESCRIPTION": "Doctors who opted in to you, their free times, and bookings. Version 1.",

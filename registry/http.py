@@ -43,6 +43,9 @@ class RequestContextMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        if request.method == "HEAD" and not response.streaming:
+            # Its length has been told; gunicorn would drop the rest and complain each time.
+            response.content = b""
         log.info(
             "request",
             method=request.method,
@@ -54,14 +57,15 @@ class RequestContextMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuse a body that no page takes before anything reads it."""
+    """Refuse a body that no page takes before anything reads it; the API has a limit of its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         announced = request.META.get("CONTENT_LENGTH") or "0"
-        if not announced.isdecimal() or int(announced) <= LARGEST_BODY_BYTES:
+        is_taken = not announced.isdecimal() or int(announced) <= LARGEST_BODY_BYTES
+        if is_taken or request.path.startswith("/api/"):
             return self.get_response(request)
         megabytes = LARGEST_BODY_BYTES // 1024**2
         return render(request, "registry/too_large.html", {"megabytes": megabytes}, status=413)

@@ -22,6 +22,9 @@ APPEND_ONLY = ["audit_logs", "audit_seals", "doctor_revisions", "consent_events"
 
 def pytest_load_initial_conftests() -> None:
     """Start PostgreSQL and Redis before pytest-django reads the settings."""
+    # Tests call faster than any insurer; those of the limits set their own.
+    for limit in ("CALLS_PER_SECOND", "CALLS_PER_HOUR", "CALLS_PER_MINUTE_WITHOUT_KEY"):
+        os.environ[limit] = "1000000"
     embedded.start_services()
 
 

@@ -17,7 +17,15 @@ from registry.models import InsuranceProvider
 from registry.statements import prepared
 
 # What endpoints ask of an insurer; the rest would be read when it is asked for.
-_INSURER = ["id", "name", "slug", "integration_status", "max_open_bookings_per_day", "hold_minutes"]
+_INSURER = [
+    "id",
+    "name",
+    "slug",
+    "integration_status",
+    "max_open_bookings_per_day",
+    "hold_minutes",
+    "calls_per_hour",
+]
 _OF_INSURER = ", ".join(f"p.{name}" for name in _INSURER)
 # By hand: one of them stands before every answer, and Django takes longer to write it than the
 # database to answer it.

@@ -45,7 +45,10 @@ The documentation with samples and guides is at <{docs}>. In short:
   know.
 - Every error is `application/problem+json` (RFC 9457): decide by `code`, and name `request_id`
   when you ask us.
-- A method that a path does not take is answered 405 with `Allow`.
+- A method that a path does not take is answered 405 with `Allow`; OPTIONS is answered 204 with it.
+- `RateLimit` says how many calls are left, and `Retry-After` of a 429 when to come back.
+- A key is pinned to a dated version of the API. `DocPort-Version` asks for another one, and says
+  with every answer which one it follows.
 """
 
 

@@ -17,6 +17,7 @@ _YEARS = range(1900, 2200)
 _IN_YEARS = "^(19|20|21)[0-9]{2}-"
 _INSTANT_SHAPE = {"type": "string", "format": "date-time", "pattern": _IN_YEARS}
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -45,6 +46,15 @@ class ExactUUID(serializers.UUIDField):
         if not isinstance(data, str) or not _UUID.fullmatch(data):
             self.fail("invalid", value=data)
         return UUID(data)
+
+
+class WholeNumber(serializers.IntegerField):
+    """A whole number, in digits alone."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int | str) or not _WHOLE.fullmatch(str(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class PlainNumber(serializers.FloatField):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from integrations.models import NEWEST_VERSION
+
 
 @dataclass(frozen=True)
 class Header:
@@ -38,7 +40,25 @@ HEADERS = {
         {"const": "no-store"},
         "no-store",
     ),
-    "Vary": Header("An answer is for its key alone.", _TEXT, "Authorization"),
+    "Vary": Header(
+        "An answer is for its key and version alone.", _TEXT, "Authorization, DocPort-Version"
+    ),
+    "DocPort-Version": Header(
+        "The dated version of the API that this answer follows: the one that the call asked for "
+        "with this header, or else the one that your key is pinned to.",
+        {"type": "string", "format": "date"},
+        NEWEST_VERSION,
+    ),
+    "RateLimit-Policy": Header(
+        "How many calls (`q`) you may make in any so many seconds (`w`).",
+        {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+(, .+)?$'},
+        '"burst";q=50;w=1, "hour";q=20000;w=3600',
+    ),
+    "RateLimit": Header(
+        "How many calls of a policy are left (`r`), and in how many seconds one more is (`t`).",
+        {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+(, .+)?$'},
+        '"burst";r=49;t=1, "hour";r=19873;t=2941',
+    ),
     "WWW-Authenticate": Header(
         "The way to authenticate: a bearer key.", _TEXT, 'Bearer realm="DocPort"'
     ),
@@ -50,10 +70,19 @@ HEADERS = {
     ),
     "Retry-After": Header("How many seconds to wait before you try again.", _SECONDS, "1"),
     "Allow": Header(
-        "The methods that this path takes.", {"type": "string", "minLength": 3}, "GET, HEAD"
+        "The methods that this path takes.",
+        {"type": "string", "minLength": 3},
+        "GET, HEAD, OPTIONS",
     ),
 }
-EVERY_ANSWER = ("X-Request-ID", "Cache-Control", "Vary")
+EVERY_ANSWER = (
+    "X-Request-ID",
+    "Cache-Control",
+    "Vary",
+    "DocPort-Version",
+    "RateLimit-Policy",
+    "RateLimit",
+)
 OF_CODE = {
     "not_authenticated": ("WWW-Authenticate",),
     "invalid_key": ("WWW-Authenticate",),
@@ -61,5 +90,6 @@ OF_CODE = {
     "method_not_allowed": ("Allow",),
     "request_in_flight": ("Retry-After",),
     "too_many_consent_requests": ("Retry-After",),
+    "rate_limited": ("Retry-After",),
     "unavailable": ("Retry-After",),
 }

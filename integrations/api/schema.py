@@ -14,6 +14,7 @@ from integrations.models import Scope
 _EVERY_CALL = [
     # A parameter that nobody knows is refused everywhere.
     "invalid_request",
+    "unknown_version",
     "https_required",
     "not_authenticated",
     "invalid_key",
@@ -22,6 +23,7 @@ _EVERY_CALL = [
     "insurer_suspended",
     "length_required",
     "body_too_large",
+    "rate_limited",
     "internal_error",
     "unavailable",
 ]

@@ -14,6 +14,7 @@ from integrations.api.fields import (
     Instant,
     InstantOrDate,
     PlainNumber,
+    WholeNumber,
 )
 from integrations.api.problems import Problem
 from registry.reference import Language, Specialization, State
@@ -56,9 +57,7 @@ def _shared(serializer: type[Exact]) -> Exact:
 
 
 class Page(Exact):
-    limit = serializers.IntegerField(
-        min_value=1, max_value=MOST_ROWS, default=50, help_text="How many at most."
-    )
+    limit = WholeNumber(min_value=1, max_value=MOST_ROWS, default=50, help_text="How many at most.")
     cursor = ExactString(
         required=False, help_text="`next` of the page before; opaque, for the same filters only."
     )
@@ -126,10 +125,8 @@ class SearchQuery(Exact):
         required=False, min_value=0, max_value=200, help_text="Only places as near as this."
     )
     mode = ExactChoice(Mode.choices, required=False, help_text="How doctor and patient meet.")
-    limit = serializers.IntegerField(
-        min_value=1, max_value=MOST_ROWS, default=20, help_text="How many at most."
-    )
-    per_doctor = serializers.IntegerField(
+    limit = WholeNumber(min_value=1, max_value=MOST_ROWS, default=20, help_text="How many at most.")
+    per_doctor = WholeNumber(
         min_value=1, max_value=10, default=1, help_text="How many of one doctor at most."
     )
 
@@ -181,13 +178,13 @@ class AppointmentQuery(Page):
 
 
 class EventQuery(Exact):
-    after = serializers.IntegerField(
+    after = WholeNumber(
         min_value=0,
         max_value=2**63 - 1,
         default=0,
         help_text="`next_after` of the page before; 0 is the beginning.",
     )
-    limit = serializers.IntegerField(
+    limit = WholeNumber(
         min_value=1, max_value=MOST_ROWS, default=MOST_ROWS, help_text="How many at most."
     )
     wait = serializers.IntegerField(

@@ -103,7 +103,7 @@ def essence(response: Any) -> dict[str, Any]:
         "headers": {
             name: value
             for name, value in response.headers.items()
-            if name not in {"X-Request-ID", "Content-Length"}
+            if name not in {"X-Request-ID", "Content-Length", "RateLimit"}
         },
         "body": {name: body[name] for name in body if name not in {"instance", "request_id"}},
     }

@@ -34,7 +34,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
 
 def told(response: Any) -> dict[str, Any]:
     """Give all that an insurer can tell one answer from another by, but for the number."""
-    changing = {"X-Request-ID", "Content-Length"}
+    changing = {"X-Request-ID", "Content-Length", "RateLimit"}
     headers = {name: value for name, value in response.headers.items() if name not in changing}
     body = response.json()
     hidden = {"registration_number", "instance", "request_id"}

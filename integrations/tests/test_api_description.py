@@ -247,7 +247,7 @@ def test_the_document_is_open_to_all() -> None:
     assert response.status_code == 200
     assert response.json() == description()
     refused = Client().post("/api/v1/openapi.json")
-    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 def test_calls_are_found_wherever_they_stand() -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 
 from integrations.api.parsers import MOST_BYTES, StrictJSONParser
 from integrations.api.problems import Problem
-from integrations.tests.insurers import Caller, make_caller
+from integrations.tests.insurers import UNKNOWN_ID, Caller, make_caller
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 
@@ -26,39 +26,6 @@ def send(caller: Caller, content: bytes | str, **given: Any) -> Any:
     )
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b'"text"',
-        b"null",
-        b'{"a": NaN}',
-        b'{"a": -Infinity}',
-        b'{"a": 1, "a": 2}',
-        b'{"a": {"b": 1, "b": 1}}',
-        b'{"a": "\\ud800"}',
-        b'{"\\udc00": 1}',
-        b'{"a": "\\u0000"}',
-        b'{"a": ["x\\u0000"]}',
-        b'{"a": "\xff"}',
-        b'{"a": 1} {"b": 2}',
-        b"{'a': 1}",
-        b'{"a": ' + b"9" * 5000 + b"}",
-        b'{"a": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
-        b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}",
-        "{}".encode("utf-16"),
-    ],
-)
-def test_what_is_no_clean_json_object_is_refused(caller: Caller, content: bytes) -> None:
-    response = send(caller, content)
-
-    assert response.status_code == 400, response.content
-    assert response.json()["code"] in {"malformed_json", "invalid_request"}
-    assert response["Content-Type"] == "application/problem+json"
-
-
 def test_a_problem_has_its_parts(caller: Caller) -> None:
     response = send(caller, b"{")
 
@@ -67,7 +34,8 @@ def test_a_problem_has_its_parts(caller: Caller) -> None:
         "type": "http://127.0.0.1:8000/api/docs/#malformed_json",
         "title": "The body is not JSON",
         "status": 400,
-        "detail": "The body could not be read as JSON.",
+        "detail": "Expecting property name enclosed in double quotes: line 1, column 2. "
+        "Send one JSON object in UTF-8, without NaN, repeated keys, NUL or lone surrogates.",
         "instance": "/api/v1/appointments",
         "code": "malformed_json",
         "request_id": response["X-Request-ID"],
@@ -124,12 +92,13 @@ def test_a_length_that_is_none_is_refused(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/doctors", "GET, HEAD"),
-        ("OPTIONS", "/doctors", "GET, HEAD"),
-        ("TRACE", "/doctors", "GET, HEAD"),
-        ("PUT", "/appointments", "GET, POST, HEAD"),
-        ("GET", "/appointments/00000000-0000-4000-8000-000000000000/cancel", "POST"),
-        ("POST", "/me", "GET, HEAD"),
+        ("DELETE", "/doctors", "GET, HEAD, OPTIONS"),
+        ("TRACE", "/doctors", "GET, HEAD, OPTIONS"),
+        ("QUERY", "/doctors", "GET, HEAD, OPTIONS"),
+        ("PUT", "/appointments", "GET, POST, HEAD, OPTIONS"),
+        ("GET", f"/appointments/{UNKNOWN_ID}/cancel", "POST, OPTIONS"),
+        ("HEAD", f"/appointments/{UNKNOWN_ID}/cancel", "POST, OPTIONS"),
+        ("POST", "/me", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_method_that_is_not_there_names_those_that_are(
@@ -139,8 +108,9 @@ def test_a_method_that_is_not_there_names_those_that_are(
 
     response = client.generic(method, f"/api/v1{path}")
 
-    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
-    assert response["Allow"] == allow
+    assert (response.status_code, response["Allow"]) == (405, allow)
+    if method != "HEAD":
+        assert response.json()["code"] == "method_not_allowed"
 
 
 def test_head_is_get_without_a_body(caller: Caller) -> None:

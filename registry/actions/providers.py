@@ -16,6 +16,7 @@ _EDITABLE = [
     "information_use",
     "max_open_bookings_per_day",
     "hold_minutes",
+    "calls_per_hour",
 ]
 
 

@@ -35,6 +35,11 @@ class InsuranceProvider(Timestamped):
         default=20, help_text="Most open bookings of this insurer with one doctor on one day."
     )
     hold_minutes = models.PositiveSmallIntegerField(default=5)
+    calls_per_hour = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Most API calls of each of its keys in an hour. Empty: as many as everybody's.",
+    )
 
     class Meta:
         db_table = "insurance_providers"
@@ -42,6 +47,7 @@ class InsuranceProvider(Timestamped):
         constraints = [
             one_of("integration_status", InsuranceProviderStatus, name="provider_status_known"),
             at_least("max_open_bookings_per_day", 1, name="provider_may_book"),
+            at_least("calls_per_hour", 1, name="provider_may_call"),
             models.CheckConstraint(
                 condition=Q(hold_minutes__gte=1, hold_minutes__lte=10),
                 name="provider_hold_1_to_10_minutes",

@@ -41,6 +41,8 @@ class TokenRefusalOut(Out):
 
 
 class LimitsOut(Out):
+    calls_per_second = serializers.IntegerField(help_text="Of each of your keys, in any second.")
+    calls_per_hour = serializers.IntegerField(help_text="Of each of your keys, in any hour.")
     body_bytes = serializers.IntegerField(help_text="The largest body.")
     page_rows = serializers.IntegerField(help_text="The largest `limit`.")
     slot_days = serializers.IntegerField(help_text="The longest period of slots.")

@@ -6,12 +6,13 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api.limits import policies_of
 from integrations.api.parsers import MOST_BYTES
 from integrations.api.periods import MOST_SLOT_DAYS
 from integrations.api.permissions import Needs
 from integrations.api.serializers import MOST_ROWS, Exact, query_of
 from integrations.api.shapes import MeOut
-from integrations.api.views.base import InsurerView, refuse_plain_http
+from integrations.api.views.base import InsurerView
 from integrations.api.views.events import FEED_DAYS
 from integrations.representations import instant
 
@@ -30,6 +31,7 @@ class Me(InsurerView):
     def get(self, request: Request) -> Response:
         query_of(Exact, request.query_params)
         caller, insurer = self.caller, self.provider
+        burst, hour = policies_of(insurer)
         return Response(
             {
                 "insurer": {"id": str(insurer.pk), "name": insurer.name, "slug": insurer.slug},
@@ -46,6 +48,8 @@ class Me(InsurerView):
                     and instant(caller.token_expires_at),
                 },
                 "limits": {
+                    "calls_per_second": burst.amount,
+                    "calls_per_hour": hour.amount,
                     "body_bytes": MOST_BYTES,
                     "page_rows": MOST_ROWS,
                     "slot_days": MOST_SLOT_DAYS,
@@ -64,5 +68,6 @@ class UnknownPath(InsurerView):
     permission_classes = [AllowAny]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_plain_http(request)
+        self.refuse_plain_http(request)
+        self.check_throttles(request)
         raise NotFound

@@ -12,12 +12,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from consent.models import Consent
+from integrations.api import versions
 from integrations.api.callers import Caller
 from integrations.api.parsers import MOST_BYTES
 from integrations.api.permissions import MayCall, Needs, Seen
 from integrations.api.problems import Problem
 from integrations.api.renderers import JsonRenderer
 from integrations.api.schema import ApiSchema
+from integrations.api.versions import Deprecation
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from registry.models import Doctor, InsuranceProvider
 from scheduling.models import Appointment
@@ -27,6 +29,8 @@ class OnlyJson(BaseContentNegotiation):
     """Answer JSON whatever the Accept header says, so that an error is always readable."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return None
         return next(
             (parser for parser in parsers if _media_type(request) == parser.media_type), None
         )
@@ -42,14 +46,20 @@ class InsurerView(APIView):
     """An endpoint for insurers; `needs` says what each method takes, and without it is refused."""
 
     needs: ClassVar[dict[str, Needs]] = {}
+    # Methods that are on their way out.
+    deprecated: ClassVar[dict[str, Deprecation]] = {}
     permission_classes = [MayCall]
     renderer_classes = [JsonRenderer]
     content_negotiation_class = OnlyJson
     metadata_class = None
+    # No path names a format.
+    format_kwarg = None
     schema: ApiSchema | None = ApiSchema()
-    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
 
     at: datetime
+    version: str
+    _announced: tuple[Deprecation, ...] = ()
     seen: Seen
     appointment: Appointment
     hold: Appointment
@@ -72,24 +82,69 @@ class InsurerView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return {"Cache-Control": "no-store", "Vary": "Authorization"}
+        return {
+            "Cache-Control": "no-store",
+            "Vary": f"Authorization, {versions.HEADER}",
+            versions.HEADER: versions.NEWEST,
+        }
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_plain_http(request)
+        """Check a call in our order: whoever calls too often costs no more than signing in does."""
+        self.refuse_plain_http(request)
         self.at = now()
-        super().initial(request, *args, **kwargs)
-        if "Transfer-Encoding" in request.headers:
-            raise Problem("length_required")
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) > MOST_BYTES:
-            raise Problem("body_too_large")
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if method in self.deprecated:
+            self.announce(self.deprecated[method])
+        self.perform_authentication(request)
+        self.check_throttles(request)
+        self.version = self._version_for(request)
+        self.headers[versions.HEADER] = self.version
+        self.check_permissions(request)
+        refuse_unreadable_body(request)
+
+    def perform_authentication(self, request: Request) -> None:
+        try:
+            super().perform_authentication(request)
+        except Problem:
+            self._count_address(request)
+            raise
+
+    def refuse_plain_http(self, request: Request) -> None:
+        """Refuse before the key is looked at; a redirect would hide that it was sent openly."""
+        if settings.PRODUCTION and not request.is_secure():
+            self._count_address(request)
+            raise Problem("https_required")
+
+    def _count_address(self, request: Request) -> None:
+        # Who it is that calls is not known, and not looked for again.
+        request.user = None  # type: ignore[assignment]  # The settings say that this is nobody.
+        self.check_throttles(request)
+
+    def options(  # type: ignore[override]  # The request is REST framework's.
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Name the methods. Servers call us, not browsers: nothing is said of other origins."""
+        return Response(status=HTTPStatus.NO_CONTENT, headers={"Allow": self._allow})
+
+    def announce(self, *deprecations: Deprecation) -> None:
+        """Tell with the answer that what this call uses is on its way out."""
+        self._announced += deprecations
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            response["Allow"] = ", ".join(self.allowed_methods)
+            response["Allow"] = self._allow
+        self.headers |= versions.announced(self._announced)
         return super().finalize_response(request, response, *args, **kwargs)
+
+    @property
+    def _allow(self) -> str:
+        return ", ".join(self.allowed_methods)
+
+    def _version_for(self, request: Request) -> str:
+        pinned = getattr(request.user, "api_version", versions.NEWEST)
+        return versions.asked_for(request.headers.get(versions.HEADER), pinned=pinned)
 
     def answer(self, show: Callable[[], dict[str, Any]], *, version: str) -> Response:
         """Answer a versioned resource, or 304 without loading it when the caller has it already."""
@@ -103,10 +158,15 @@ def etag_of(version: str | int) -> str:
     return f'"{version}"'
 
 
-def refuse_plain_http(request: Request) -> None:
-    """Refuse before the key is looked at; a redirect would only hide that it was sent openly."""
-    if settings.PRODUCTION and not request.is_secure():
-        raise Problem("https_required")
+def refuse_unreadable_body(request: Request) -> None:
+    """Refuse a body that is not looked at, before any of it is read."""
+    if "Transfer-Encoding" in request.headers:
+        raise Problem("length_required")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdecimal()):
+        raise Problem("length_required")
+    if int(length) > MOST_BYTES:
+        raise Problem("body_too_large")
 
 
 def _media_type(request: Request) -> str:

@@ -27,7 +27,7 @@ class Schema(InsurerView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return {"Cache-Control": "max-age=300"}
+        return super().default_response_headers | {"Cache-Control": "max-age=300"}
 
     def get(self, request: Request) -> Response:
         return Response(description())
