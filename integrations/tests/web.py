@@ -22,7 +22,7 @@ LOG = Path(tempfile.gettempdir()) / f"docport-web-{os.getpid()}.log"
 
 
 @contextmanager
-def running_web() -> Iterator[str]:
+def running_web(application: str = "docport.wsgi", **environment: str) -> Iterator[str]:
     """Run two workers, each of which takes 20 requests at once; give their address."""
     port = _free_port()
     base_url = f"http://127.0.0.1:{port}"
@@ -30,7 +30,7 @@ def running_web() -> Iterator[str]:
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "--config", "docport/gunicorn.py"),
-            *("--workers", "2", "--threads", str(THREADS_PER_WORKER), "docport.wsgi"),
+            *("--workers", "2", "--threads", str(THREADS_PER_WORKER), application),
         ],
         cwd=ROOT,
         env=os.environ
@@ -40,7 +40,8 @@ def running_web() -> Iterator[str]:
             "DATABASE_URL": _database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DATABASE_POOL_SIZE": str(THREADS_PER_WORKER + 1),
-        },
+        }
+        | environment,
         stdout=log,
         stderr=subprocess.STDOUT,
     )
