@@ -6,7 +6,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from integrations.api.problems import MEDIA_TYPE, Problem, as_http
+from integrations.api.problems import Problem, as_http
 
 _API = re.compile("/api/(?!docs/)")
 # What Django or a middleware answers before an endpoint is reached, or after it.
@@ -25,7 +25,7 @@ class ApiProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         problem = _PROBLEMS.get(HTTPStatus(response.status_code))
-        is_page = problem is not None and response.get("Content-Type") != MEDIA_TYPE
+        is_page = response.get("Content-Type", "").startswith("text/")
         if problem is None or not is_page or not _API.match(request.path):
             return response
         return as_http(problem, instance=request.path)

@@ -33,7 +33,8 @@ from registry.models import InsuranceProvider
 ADD_CODES = ("too_many_endpoints", "url_refused")
 CHANGE_CODES = ("precondition_required", "version_mismatch")
 _MOST_ATTEMPTS = 100
-_HIGHEST = 2**63 - 1
+# What JSON carries without loss everywhere.
+_HIGHEST = 2**53 - 1
 _TARGET_DETAILS = {
     "target_forbidden": "Give an https address with a name, on the public internet.",
     "dns_error": "This name has no address just now.",

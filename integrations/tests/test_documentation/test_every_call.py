@@ -73,6 +73,7 @@ all_doctors.values = {json.dumps(doctors)}
 all_appointments.values = {json.dumps(booked)}
 doctor.values = ["{own}"]
 starts.values = {json.dumps(starts)}
+addresses.values = ["http://127.0.0.1:9/first", "http://127.0.0.1:9/second"]
 versions.values = ['"1"', "*"]
 place.values = ["{place}"]
 
@@ -83,6 +84,7 @@ place.values = ["{place}"]
 "header.If-Match" = {{ dictionary = "versions", probability = 0.9 }}
 "body.doctor_id" = {{ dictionary = "doctor", probability = 0.9 }}
 "body.location_id" = {{ dictionary = "place", probability = 0.9 }}
+"body.url" = {{ dictionary = "addresses", probability = 1.0 }}
 "body.start" = {{ dictionary = "starts", probability = 0.8 }}
 "query.location_id" = {{ dictionary = "place", probability = 0.7 }}
 """
