@@ -17,6 +17,7 @@ from scheduling.models import Appointment, Availability, AvailabilityException
 
 INDIA = ZoneInfo("Asia/Kolkata")
 JOINED, CHECKED, OPTED_IN = (timedelta(days=days) for days in (60, 45, 40))
+ASKED = timedelta(days=2)
 # Days from today on which an insurer booked a visit, and how long before.
 VISITS = (-20, -9, -2, 1, 2, 5)
 BOOKED_BEFORE = timedelta(days=6)
@@ -65,6 +66,21 @@ def opt_in(
                 by=user,
                 at=at - OPTED_IN,
             )
+
+
+def be_asked(plan: PlannedDoctor, insurers: Iterable[InsuranceProvider], *, at: datetime) -> None:
+    """Let an insurer that a verified doctor did not choose ask for consent."""
+    doctor = Doctor.objects.active().filter(email=plan.email).first()
+    others = [insurer for insurer in insurers if insurer.slug not in plan.insurers]
+    if doctor is None or doctor.registration_number is None or not others:
+        return
+    consent.actions.ask(
+        provider=others[0],
+        registration_number=doctor.registration_number,
+        data_classes=[DataClass.PROFILE, DataClass.AVAILABILITY, DataClass.APPOINTMENTS],
+        message="Our members near you look for a doctor. We would like to show them your times.",
+        at=at - ASKED,
+    )
 
 
 def fill(doctor: Doctor, insurers: Sequence[InsuranceProvider], *, at: datetime) -> int:

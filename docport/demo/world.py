@@ -20,6 +20,8 @@ ADMIN = "admin@example.org"
 KEY_LASTS = timedelta(days=365)
 COMPLETED = "demo.added"
 ADDED_BEFORE = timedelta(days=61)
+# Far from as many as an insurer may ask in a day.
+DOCTORS_ASKED = 10
 
 Progress = Callable[[Sequence[PlannedDoctor]], Iterable[PlannedDoctor]]
 
@@ -65,6 +67,8 @@ def add(
     if completed is None:
         for plan in progress(plans):
             _live(plan, insurers, sign_ins, admin, at)
+        for plan in plans[:DOCTORS_ASKED]:
+            history.be_asked(plan, insurers, at=at)
         # Their hours were set weeks ago: the search wants the days to come from today on.
         openings.extend(at=at, most=size)
         _complete(admin, size, at)

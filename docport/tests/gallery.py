@@ -52,6 +52,7 @@ DOCTOR = {
     "why": "/calendar/2026-01-01/why/?time=8pm",
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
+    "insurer-asks": "/insurers/saral/",
     "give": "/insurers/saral/give/",
     "withdraw": "/insurers/nila/withdraw/",
 }

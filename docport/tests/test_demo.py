@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from pypdf import PdfReader
 from pytest_django import Settings
 
-from consent.models import Consent, ConsentEvent, visible_doctors
+from consent.models import Consent, ConsentEvent, ConsentRequest, visible_doctors
 from docport.demo.certificates import certificate
 from docport.demo.insurers import INSURERS
 from docport.demo.population import FEWEST, PlannedDoctor, doctors
@@ -122,6 +122,7 @@ def test_everybody_is_synthetic_and_lived_through_the_actions(tmp_path: Path) ->
     consents = Consent.objects.filter(consent_status="ACTIVE")
     assert ConsentEvent.objects.count() == consents.count() > 0
     assert OutboxEvent.objects.filter(type="consent.granted").count() == consents.count()
+    assert ConsentRequest.objects.open_at(NOW).exists()
     assert Appointment.objects.filter(appointment_time__lt=NOW).exists()
     assert Appointment.objects.filter(appointment_time__gt=NOW).exists()
     for insurer in InsuranceProvider.objects.all():

@@ -22,6 +22,8 @@ PROMISED_SECONDS = 5.0
 # A page may take its time on a machine that is busy with other tests.
 PATIENCE_MS = 30_000
 PASSWORD = "tulsi copper lantern"
+ERASED = """SELECT id FROM doctor_insurance_consent
+            WHERE doctor_id = %(doctor)s AND erased_at IS NOT NULL"""
 FIRST, OTHER = "Nila Health Insurance", "Kaveri General Insurance"
 
 
@@ -319,9 +321,10 @@ def main_job(browser: Browser, site: RunningSite, doctor: Doctor) -> None:
         lambda: (
             {"consent.revoked", "appointment.cancelled"} <= first.heard(doctor.id)
             and "consent_withdrawn" in first.cancelled(doctor.id)
+            and site.rows(ERASED, doctor=doctor.id)
         ),
         within=2 * PROMISED_SECONDS,
-        what="the insurer heard that the doctor left, and of the visit that was cancelled",
+        what="the insurer heard of the doctor's leaving and the visit, and said that it erased",
     )
     the_audit_log_has_it_all(site, doctor)
 

@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.timezone import now
 from pytest_django.live_server_helper import LiveServer
 
-from consent.actions import give
+from consent.actions import decline, give
 from consent.models import ConsentEvent, DataClass
+from consent.tests.factories import make_consent, make_request, make_withdrawn_consent
 from docport.tests.browser import faults, faults_shown, new_page, sign_in
 from integrations.models import ProviderDoctorSync
 from integrations.tests.factories import make_sync
@@ -111,6 +112,7 @@ def make_busy_doctor() -> Cast:
             *account_paths(),
             *registry_paths(place),
             *consent_paths(seeing, other),
+            *request_paths(user, at),
             *scheduling_paths(appointments[-1], seeing),
             *calendar_paths(place, hour),
             *leave_paths(place, hour),
@@ -154,6 +156,38 @@ def consent_paths(seeing: InsuranceProvider, other: InsuranceProvider) -> list[s
         reverse("docport:insurer", args=[other.slug]),
         reverse("consent:give", args=[other.slug]),
         reverse("consent:receipt", args=[step.pk]),
+    ]
+
+
+def request_paths(user: User, at: datetime) -> list[str]:
+    """Add an insurer that asks, one that was refused and one that is late; give their pages."""
+    doctor = user.doctor
+    assert doctor is not None
+    asking = make_request(
+        doctor=doctor,
+        insurance_provider=make_provider(name="Dhanvantari Mutual"),
+        asked_at=at - timedelta(days=2),
+        message="Our members in Jayanagar look for a doctor near them.",
+    ).insurance_provider
+    refused = make_request(doctor=doctor, asked_at=at - timedelta(days=3))
+    no = decline(request=refused, doctor=doctor, by=user, at=at)
+    late = make_withdrawn_consent(
+        doctor=doctor,
+        insurance_provider=make_provider(contact_email="desk@late.example.org"),
+        granted_at=at - timedelta(days=90),
+        revoked_at=at - timedelta(days=31),
+        erase_by=at - timedelta(days=1),
+    ).insurance_provider
+    make_consent(
+        doctor=doctor,
+        granted_at=at - timedelta(days=350),
+        expires_at=at + timedelta(days=15),
+    )
+    insurers = [asking, late, refused.insurance_provider]
+    return [
+        *(reverse("docport:insurer", args=[insurer.slug]) for insurer in insurers),
+        reverse("consent:give", args=[asking.slug]),
+        reverse("consent:receipt", args=[no.pk]),
     ]
 
 
