@@ -1,5 +1,6 @@
 """What every call has in common: its headers, its methods, and what it refuses to read."""
 
+import re
 import time
 from datetime import timedelta
 from typing import Any
@@ -7,12 +8,17 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from consent.models import Consent
 from integrations.api import cursors
 from integrations.api.problems import Problem
+from integrations.api.views.schema import description
 from integrations.tests.doctors import share
+from integrations.tests.factories import make_delivery, make_endpoint
 from integrations.tests.insurers import UNKNOWN_ID, Caller, as_documented, make_caller
-from integrations.tests.test_api_access import calls
+from integrations.tests.test_api_access import calls, filled_in
 from registry.http import LARGEST_BODY_BYTES
+from registry.tests.factories import make_location
+from scheduling.tests.factories import make_appointment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 
@@ -225,3 +231,58 @@ def test_filters_that_look_alike_are_other_lists(caller: Caller) -> None:
     assert cursors.list_name(caller.provider, "doctors", {"q": "x", "limit": 3}) == (
         cursors.list_name(caller.provider, "doctors", {"limit": 5, "q": "x", "cursor": "y"})
     )
+
+
+def own_ids(caller: Caller) -> dict[str, str]:
+    """Give an id of each kind that the caller may name in a path."""
+    doctor = share(caller)
+    place = make_location(doctor)
+    endpoint = make_endpoint(insurance_provider=caller.provider)
+    rows = {
+        "doctor_id": doctor,
+        "appointment_id": make_appointment(doctor, caller.provider, place),
+        "hold_id": make_appointment(
+            doctor, caller.provider, place, status="HELD", lane=1, capacity=2
+        ),
+        "endpoint_id": endpoint,
+        "delivery_id": make_delivery(endpoint=endpoint),
+        "consent_id": Consent.objects.get(doctor=doctor),
+    }
+    return {name: str(row.pk) for name, row in rows.items()}
+
+
+def send_json(caller: Caller, method: str, path: str, content: bytes) -> Any:
+    conditions = {"Idempotency-Key": "key-1", "If-Match": "*"}
+    given = {"content_type": "application/json", "headers": conditions}
+    return send(caller, method, path, content, **given)
+
+
+def test_no_call_takes_a_parameter_that_it_does_not_know(caller: Caller) -> None:
+    ids = own_ids(caller)
+    unknown = {"parameter": "nothing", "code": "unknown", "detail": "This is not known here."}
+
+    for method, path, _ in calls():
+        answer = send_json(caller, method, f"{filled_in(path, ids)}?nothing=1", b"{}")
+
+        assert answer.status_code == 400, f"{method} {path}"
+        assert unknown in answer.json()["errors"], f"{method} {path}"
+
+
+def test_no_call_takes_a_field_that_it_does_not_know(caller: Caller) -> None:
+    ids = own_ids(caller)
+    unknown = {"pointer": "/nothing", "code": "unknown", "detail": "This is not known here."}
+    with_body = [call for call in calls() if "requestBody" in described(call)]
+    assert len(with_body) >= 6
+
+    for method, path, _ in with_body:
+        answer = send_json(caller, method, filled_in(path, ids), b'{"nothing": 1}')
+
+        assert answer.status_code == 400, f"{method} {path}"
+        assert unknown in answer.json()["errors"], f"{method} {path}"
+
+
+def described(call: tuple[str, str, Any]) -> dict[str, Any]:
+    method, path, _ = call
+    template = re.sub(r"<\w+:(\w+)>", r"{\1}", path)
+    operation: dict[str, Any] = description()["paths"][template][method.lower()]
+    return operation
