@@ -69,6 +69,7 @@ _ERRORS_OF = {
     HTTPStatus.FORBIDDEN: ["invalid_request"],
     HTTPStatus.LENGTH_REQUIRED: ["invalid_request"],
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ["invalid_request"],
+    HTTPStatus.TOO_MANY_REQUESTS: ["temporarily_unavailable"],
     HTTPStatus.INTERNAL_SERVER_ERROR: ["server_error"],
     HTTPStatus.SERVICE_UNAVAILABLE: ["temporarily_unavailable"],
 }

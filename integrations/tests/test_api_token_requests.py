@@ -259,7 +259,17 @@ def test_other_methods_are_refused_in_the_same_shape() -> None:
     response = Client().get(PATH)
 
     assert refused(response, 405, "invalid_request")
-    assert response["Allow"] == "POST"
+    assert response["Allow"] == "POST, OPTIONS"
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(settings: Settings) -> None:
+    settings.CALLS_PER_MINUTE_WITHOUT_KEY = 2
+    client = Client(REMOTE_ADDR="198.51.100.77")
+
+    *_, last = [client.post(PATH, urlencode(GRANT), content_type=FORM) for _ in range(3)]
+
+    assert refused(as_documented(last, "post", "/oauth/token"), 429, "temporarily_unavailable")
+    assert int(last["Retry-After"]) > 0
 
 
 def test_a_large_form_is_not_read() -> None:
