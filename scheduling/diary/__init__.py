@@ -10,11 +10,11 @@ from scheduling.diary.days import (
 from scheduling.diary.loading import load, load_many, rules_of
 from scheduling.diary.questions import (
     free_slots,
+    free_slots_or_reasons,
     next_free,
     slot_and_reasons,
     slots_between,
     takes_bookings_of,
-    why_empty,
     why_not_free,
 )
 
@@ -24,6 +24,7 @@ __all__ = [
     "changes_of_hours",
     "entries",
     "free_slots",
+    "free_slots_or_reasons",
     "load",
     "load_many",
     "next_free",
@@ -32,6 +33,5 @@ __all__ = [
     "slots_between",
     "takes_bookings_of",
     "weekly_hours",
-    "why_empty",
     "why_not_free",
 ]

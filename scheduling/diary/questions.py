@@ -35,10 +35,34 @@ def free_slots(
         slots.BadRange: the period is naive, empty, longer than 62 days or not of our time.
         slots.TooManySlots: it holds more than 5,000 slots.
     """
-    every = slots_between(
+    free, _ = free_slots_or_reasons(
         doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at, location=location
     )
-    return [slot for slot in every if not slot.reasons]
+    return free
+
+
+def free_slots_or_reasons(
+    *,
+    doctor: Doctor,
+    starts_at: datetime,
+    ends_at: datetime,
+    at: datetime,
+    location: DoctorLocation | None = None,
+) -> tuple[list[Slot], list[Reason]]:
+    """List what can be booked, or else name everything that stands against the period.
+
+    Raises:
+        slots.BadRange, slots.TooManySlots: as `free_slots`.
+    """
+    slots.check_range(starts_at, ends_at, at)
+    schedule = load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
+    free = slots.free_slots(schedule, starts_at=starts_at, ends_at=ends_at, at=at)
+    free = _of_place(free, location)
+    if free:
+        return free, []
+    every = slots.slots_between(schedule, starts_at=starts_at, ends_at=ends_at, at=at)
+    against = {reason for slot in _of_place(every, location) for reason in slot.reasons}
+    return [], [reason for reason in Reason if reason in against] or [Reason.OUTSIDE_HOURS]
 
 
 def slots_between(
@@ -57,13 +81,13 @@ def slots_between(
     slots.check_range(starts_at, ends_at, at)
     schedule = load(doctor=doctor, starts_at=starts_at, ends_at=ends_at, at=at)
     every = slots.slots_between(schedule, starts_at=starts_at, ends_at=ends_at, at=at)
-    return [slot for slot in every if location is None or slot.location_id == location.pk]
+    return _of_place(every, location)
 
 
-def why_empty(found: list[Slot]) -> list[Reason]:
-    """Name everything that keeps `slots_between` a period from having a free slot."""
-    against = {reason for slot in found for reason in slot.reasons}
-    return [reason for reason in Reason if reason in against] or [Reason.OUTSIDE_HOURS]
+def _of_place(found: list[Slot], location: DoctorLocation | None) -> list[Slot]:
+    if location is None:
+        return found
+    return [slot for slot in found if slot.location_id == location.pk]
 
 
 def slot_and_reasons(

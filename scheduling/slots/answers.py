@@ -1,8 +1,9 @@
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,37 @@ _NO_TIME = timedelta(0)
 _NOWHERE = UUID(int=0)
 
 
+class _Asked(NamedTuple):
+    """The slots of one sitting that are asked for, by their numbers, and what is known of them."""
+
+    sitting: Sitting
+    numbers: range
+    lanes: Lanes
+    against: Against
+    first_token: int
+
+    def slots(self, *, without: Container[int]) -> Iterator[Slot]:
+        """Give the slots, except those of some numbers."""
+        _, _, local_date, _, terms = self.sitting
+        numbers, lanes, against, first_token = self[1:]
+        capacity, length, step = terms.capacity, terms.length, terms.step
+        every_lane = tuple(range(capacity))
+        starts_at = self.sitting.start_of(numbers.start)
+        for number in numbers:
+            if number not in without:
+                busy = lanes.get(number)
+                yield Slot(
+                    starts_at,
+                    starts_at + length,
+                    local_date,
+                    terms,
+                    first_token + number * capacity,
+                    free_lanes(capacity, busy) if busy else every_lane,
+                    against.get(number, ()),
+                )
+            starts_at += step
+
+
 def slots_between(
     schedule: Schedule, *, starts_at: datetime, ends_at: datetime, at: datetime
 ) -> list[Slot]:
@@ -39,18 +71,39 @@ def slots_between(
         BadRange: the period is naive, empty, longer than `MAX_RANGE` or not of our time.
         TooManySlots: it holds more than `MAX_SLOTS`.
     """
+    found: list[Slot] = []
+    for asked in _asked(schedule, starts_at, ends_at, at):
+        found += asked.slots(without=())
+    return _in_time(found)
+
+
+def free_slots(
+    schedule: Schedule, *, starts_at: datetime, ends_at: datetime, at: datetime
+) -> list[Slot]:
+    """List the slots that start in `[starts_at, ends_at)` and can be booked at the instant `at`.
+
+    Raises:
+        BadRange, TooManySlots: as `slots_between`.
+    """
+    found: list[Slot] = []
+    for asked in _asked(schedule, starts_at, ends_at, at):
+        found += asked.slots(without=asked.against)
+    return _in_time(found)
+
+
+def _asked(
+    schedule: Schedule, starts_at: datetime, ends_at: datetime, at: datetime
+) -> Iterator[_Asked]:
     check_range(starts_at, ends_at, at)
     limits = Limits.at(schedule, at)
     patients_before: Counter[tuple[UUID, date]] = Counter()
-    found: list[Slot] = []
     for sitting, lanes in with_lanes(_sittings(schedule, starts_at, ends_at), schedule.taken):
         day = sitting.terms.location_id, sitting.local_date
-        asked = range(sitting.begun_before(starts_at), sitting.begun_before(ends_at))
-        if asked:
+        numbers = range(sitting.begun_before(starts_at), sitting.begun_before(ends_at))
+        if numbers:
             against = limits.against(sitting, full(sitting, lanes))
-            found += _slots(sitting, asked, lanes, against, patients_before[day] + 1)
+            yield _Asked(sitting, numbers, lanes, against, patients_before[day] + 1)
         patients_before[day] += sitting.size * sitting.terms.capacity
-    return _in_time(found)
 
 
 def _sittings(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> Iterator[Sitting]:
@@ -68,44 +121,11 @@ def _sittings(schedule: Schedule, starts_at: datetime, ends_at: datetime) -> Ite
         yield sitting
 
 
-def _slots(
-    sitting: Sitting, asked: range, lanes: Lanes, against: Against, first_token: int
-) -> Iterator[Slot]:
-    _, _, local_date, _, terms = sitting
-    capacity, length, step = terms.capacity, terms.length, terms.step
-    every_lane = tuple(range(capacity))
-    starts_at = sitting.starts_at + asked.start * step
-    for number in asked:
-        busy = lanes.get(number)
-        yield Slot(
-            starts_at,
-            starts_at + length,
-            local_date,
-            terms,
-            first_token + number * capacity,
-            free_lanes(capacity, busy) if busy else every_lane,
-            against.get(number, ()),
-        )
-        starts_at += step
-
-
 def _in_time(found: list[Slot]) -> list[Slot]:
     """Sort slots when some sittings of two places meet; else they are in the order of time."""
     if all(one.starts_at < other.starts_at for one, other in pairwise(found)):
         return found
     return sorted(found, key=lambda slot: (slot.starts_at, slot.location_id))
-
-
-def free_slots(
-    schedule: Schedule, *, starts_at: datetime, ends_at: datetime, at: datetime
-) -> list[Slot]:
-    """List the slots that start in `[starts_at, ends_at)` and can be booked at the instant `at`.
-
-    Raises:
-        BadRange, TooManySlots: as `slots_between`.
-    """
-    every = slots_between(schedule, starts_at=starts_at, ends_at=ends_at, at=at)
-    return [slot for slot in every if not slot.reasons]
 
 
 def slot_and_reasons(

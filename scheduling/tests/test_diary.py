@@ -90,12 +90,15 @@ def test_an_empty_answer_says_why(doctor: Doctor, place: DoctorLocation) -> None
     make_exception(doctor, ends_at=TUESDAY_AT_9 + QUARTER)
     make_appointment(doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + QUARTER)
 
-    found = diary.slots_between(
-        doctor=doctor, starts_at=TUESDAY_AT_9, ends_at=TUESDAY_AT_9 + DAY, at=NOW
-    )
+    def against(starts_at: datetime) -> list[Reason]:
+        free, reasons = diary.free_slots_or_reasons(
+            doctor=doctor, starts_at=starts_at, ends_at=starts_at + DAY, at=NOW
+        )
+        assert free == []
+        return reasons
 
-    assert diary.why_empty(found) == [Reason.ON_LEAVE, Reason.TAKEN]
-    assert diary.why_empty([]) == [Reason.OUTSIDE_HOURS]
+    assert against(TUESDAY_AT_9) == [Reason.ON_LEAVE, Reason.TAKEN]
+    assert against(TUESDAY_AT_9 + DAY) == [Reason.OUTSIDE_HOURS]
 
 
 def test_extra_hours_at_a_place_that_is_not_in_use_are_closed(doctor: Doctor) -> None:

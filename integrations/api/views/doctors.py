@@ -152,7 +152,7 @@ class Slots(InsurerView):
         query = query_of(SlotQuery, request.query_params)
         starts_at, ends_at = period_of(query, ZoneInfo(self.doctor.timezone), self.at)
         try:
-            found = diary.slots_between(
+            free, against = diary.free_slots_or_reasons(
                 doctor=self.doctor,
                 starts_at=starts_at,
                 ends_at=ends_at,
@@ -161,8 +161,8 @@ class Slots(InsurerView):
             )
         except TooManySlots as error:
             raise wrong_parameter("to", "too_many_slots", str(error)) from error
-        free = [representations.slot(slot) for slot in found if not slot.reasons]
-        return Response({"items": free, "why_empty": [] if free else diary.why_empty(found)})
+        items = [representations.slot(slot) for slot in free]
+        return Response({"items": items, "why_empty": against})
 
 
 def _version(seen: Seen, at: datetime) -> str:
