@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -42,8 +43,7 @@ def signature(message_id: str, timestamp: int, body: bytes, *, key: str) -> str:
     """
     content = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
     if key.startswith(_PRIVATE):
-        private = Ed25519PrivateKey.from_private_bytes(_read(_PRIVATE, key)[:_SEED_BYTES])
-        return _written("v1a,", private.sign(content))
+        return _written("v1a,", _private_key(key).sign(content))
     return _written("v1,", hmac.new(_read(_SECRET, key), content, hashlib.sha256).digest())
 
 
@@ -70,6 +70,12 @@ def repeats(body: bytes, challenge: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(answer, dict) and answer.get("challenge") == challenge
+
+
+@lru_cache(maxsize=256)
+def _private_key(key: str) -> Ed25519PrivateKey:
+    """Read a private key; that takes as long as to sign with it."""
+    return Ed25519PrivateKey.from_private_bytes(_read(_PRIVATE, key)[:_SEED_BYTES])
 
 
 def _written(prefix: str, value: bytes) -> str:
