@@ -5,7 +5,7 @@ A lease ends by itself: what a killed worker held is sent again, with the same `
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -30,6 +30,8 @@ WAITS = (
     timedelta(hours=24),
 )  # fmt: skip
 LEASE = timedelta(seconds=60)
+# How much one lease withholds at most, since the others wait for it meanwhile.
+LOOK_AHEAD, MOST_LOOKS = 1000, 5
 _JITTER = 0.2
 _GONE = "The endpoint answered 410 Gone."
 _NOT_ANSWERED = "challenge_not_answered"
@@ -152,8 +154,10 @@ def lease(*, room: int, at: datetime) -> list[Job]:
     """
     with connection.cursor() as cursor:
         cursor.execute(_LOCK)
-    while due := _due(room, at):
-        if jobs := _take(due, at):
+    for _ in range(MOST_LOOKS):
+        due = _due(room, at)
+        jobs = _take(due, at)
+        if jobs or not due:
             return jobs
     return []
 
@@ -177,9 +181,9 @@ def _due(room: int, at: datetime) -> list[WebhookDelivery]:
 
 
 def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
-    entries = [delivery.feed_entry_id for delivery in due if delivery.feed_entry_id is not None]
-    refused = recipients.withheld(entries, at=at)
-    withheld = {delivery.pk for delivery in due if delivery.feed_entry_id in refused}
+    withheld = _withheld({delivery.pk: delivery.feed_entry_id for delivery in due}, at)
+    for endpoint in {delivery.endpoint_id for delivery in due if delivery.pk in withheld}:
+        withheld |= _withheld(_next_of(endpoint, at), at)
     WebhookDelivery.objects.filter(pk__in=withheld).update(
         status=WebhookDelivery.Status.WITHHELD, lease_until=None, updated_at=at
     )
@@ -188,6 +192,23 @@ def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
         attempts=F("attempts") + 1, lease_until=at + LEASE, updated_at=at
     )
     return [_job(delivery, at) for delivery in leased]
+
+
+def _withheld(entries: Mapping[UUID, int | None], at: datetime) -> set[UUID]:
+    """Give those deliveries that must not be sent; `entries` names the entry that each carries."""
+    refused = recipients.withheld([entry for entry in entries.values() if entry], at=at)
+    return {delivery for delivery, entry in entries.items() if entry in refused}
+
+
+def _next_of(endpoint: UUID, at: datetime) -> dict[UUID, int | None]:
+    """Look ahead at what else is due to an endpoint that must not hear of something.
+
+    It must mostly not hear of many: a doctor has opted out, or the insurer is suspended. A few at a
+    time would keep everybody else waiting.
+    """
+    due = WebhookDelivery.objects.select_for_update(skip_locked=True).due_at(at)
+    in_order = due.filter(endpoint=endpoint).order_by("next_attempt_at", "feed_entry_id")
+    return dict(in_order.values_list("pk", "feed_entry_id")[:LOOK_AHEAD])
 
 
 def _job(delivery: WebhookDelivery, at: datetime) -> Job:

@@ -4,10 +4,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from integrations.actions import webhooks
 from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, WIDTH
-from integrations.models import WebhookEndpoint
+from integrations.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import (
     make_deliveries_about,
     make_delivery,
@@ -16,7 +17,8 @@ from integrations.tests.factories import (
 )
 from integrations.tests.partner import Heard, Partner, Reply
 from integrations.tests.workers import Clock, send_due
-from registry.tests.factories import NOW
+from registry.models import InsuranceProvider
+from registry.tests.factories import NOW, make_doctor
 from registry.tests.races import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
@@ -102,3 +104,49 @@ def test_endpoints_that_are_slow_to_answer_count_as_failing_before_they_fail() -
 
     assert webhooks.lease(room=WIDTH, at=NOW + timedelta(seconds=1)) == []
     assert len(webhooks.lease(room=WIDTH, at=NOW + timedelta(seconds=0.9))) == 12
+
+
+def test_a_suspended_insurers_backlog_is_withheld_without_asking_row_by_row(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    suspended = make_endpoint()
+    for _ in range(20):
+        make_delivery(endpoint=suspended)
+    InsuranceProvider.objects.update(integration_status=InsuranceProvider.Status.SUSPENDED)
+
+    with django_assert_max_num_queries(12):
+        assert webhooks.lease(room=WIDTH, at=NOW) == []
+
+    assert WebhookDelivery.objects.filter(status="WITHHELD").count() == 20
+
+
+def test_one_lease_withholds_only_so_much_and_the_next_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhooks, "LOOK_AHEAD", 5)
+    monkeypatch.setattr(webhooks, "MOST_LOOKS", 2)
+    endpoint = make_endpoint()
+    make_deliveries_about(make_doctor(), endpoint, 12)
+    told = make_delivery(endpoint=endpoint)
+
+    first = webhooks.lease(room=1, at=NOW)
+    withheld = WebhookDelivery.objects.filter(status="WITHHELD").count()
+    rest = webhooks.lease(room=WIDTH, at=NOW)
+
+    assert (len(first), withheld) == (0, 10)
+    assert [job.delivery for job in rest] == [told.pk]
+    assert WebhookDelivery.objects.filter(status="WITHHELD").count() == 12
+
+
+def test_what_is_far_behind_in_the_queue_is_withheld_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhooks, "LOOK_AHEAD", 2)
+    endpoint = make_endpoint()
+    first, *_ = make_deliveries_about(make_doctor_of(endpoint), endpoint, 4)
+    WebhookDelivery.objects.filter(pk=first.pk).update(next_attempt_at=NOW + timedelta(hours=1))
+    (opted_out,) = make_deliveries_about(make_doctor(), endpoint, 1)
+
+    assert webhooks.lease(room=WIDTH, at=NOW) == []
+
+    assert WebhookDelivery.objects.get(status="WITHHELD") == opted_out
