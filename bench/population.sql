@@ -74,9 +74,9 @@ FROM bench.doctors WHERE number %% 10 = 7;
 
 -- Consents: one insurer sees every doctor, the other one in twenty
 INSERT INTO doctor_insurance_consent (id, doctor_id, insurance_provider_id, consent_status,
-    data_classes, purpose, notice_version, language, message, granted_at, version, created_at, updated_at)
+    data_classes, purpose, notice_version, language, granted_at, version, created_at, updated_at)
 SELECT gen_random_uuid(), d.id, p.id, 'ACTIVE', '{profile,credentials,availability,appointments}',
-    'opd_network', '2026-11', 'en', '', now() - interval '1 day', 1, now(), now()
+    'opd_network', '2026-11', 'en', now() - interval '1 day', 1, now(), now()
 FROM bench.doctors AS d JOIN insurance_providers AS p ON p.slug = 'sees-all' OR number %% 20 = 1;
 
 -- An admin, and the degree and the registration of each doctor that they have verified
