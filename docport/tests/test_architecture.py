@@ -49,6 +49,7 @@ OPEN_TO_STRANGERS = {
     "docport:metrics": "for the machine that watches the site and shows its token",
     "consent:jwks": "proves receipts offline",
     "integrations:docs": "the public reference",
+    "integrations:guide": "the public reference",
     "integrations:try": "the public reference",
     "integrations:openapi": "the public reference",
     "integrations:token": "a client shows its secret or an assertion there",
