@@ -25,6 +25,17 @@ def test_each_insurer_has_its_own_card_and_state(page: Client, doctor: Doctor) -
     on = make_consent(doctor=doctor, granted_at=LONG_AGO, data_classes=["profile", "availability"])
     make_consent(doctor=doctor, granted_at=LONG_AGO, expires_at=LONG_AGO + DAY)
     make_withdrawn_consent(doctor=doctor, granted_at=LONG_AGO)
+    make_withdrawn_consent(
+        doctor=doctor, granted_at=LONG_AGO, revoked_at=LONG_AGO + DAY, erase_by=LONG_AGO + DAY
+    )
+    make_withdrawn_consent(
+        doctor=doctor,
+        granted_at=LONG_AGO,
+        revoked_at=LONG_AGO + DAY,
+        erase_by=LONG_AGO + DAY,
+        erasure_acknowledged_at=LONG_AGO + DAY,
+        erased_at=LONG_AGO + DAY,
+    )
     make_provider(name="Never Met")
     suspended = make_provider(integration_status="SUSPENDED")
     make_consent(doctor=doctor, insurance_provider=suspended, granted_at=LONG_AGO)
@@ -33,7 +44,7 @@ def test_each_insurer_has_its_own_card_and_state(page: Client, doctor: Doctor) -
 
     shown = text(page.get(reverse("consent:list")))
 
-    assert "1 of 5</strong> can see you now" in shown
+    assert "1 of 7</strong> can see you now" in shown
     assert "Shares: Profile, Availability." in shown
     assert on.insurance_provider.information_use in shown
     for words in [
@@ -41,6 +52,9 @@ def test_each_insurer_has_its_own_card_and_state(page: Client, doctor: Doctor) -
         "until you withdraw",
         "Your consent ended on",
         "You withdrew on",
+        "has to erase what it holds by",
+        "should have erased what it holds by",
+        "says that it has erased what it held",
         "never seen anything",
         "nothing can be read now",
     ]:

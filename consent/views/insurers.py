@@ -12,8 +12,13 @@ from registry.http import SignedInRequest, doctor_of
 def consent_list(request: SignedInRequest) -> HttpResponse:
     doctor = doctor_of(request)
     standings = standings_of(doctor, insurers_for(doctor), at=now())
-    # Who waits for an answer comes first.
-    standings.sort(key=lambda standing: standing.request is None)
-    seeing = sum(card.status == Consent.Status.ACTIVE for card in standings if not card.is_paused)
-    context = {"doctor": doctor, "standings": standings, "seeing": seeing}
+    context = {
+        "doctor": doctor,
+        "standings": standings,
+        "asking": [card for card in standings if card.request],
+        "others": [card for card in standings if not card.request],
+        "seeing": sum(
+            card.status == Consent.Status.ACTIVE for card in standings if not card.is_paused
+        ),
+    }
     return render(request, "consent/consent_list.html", context)

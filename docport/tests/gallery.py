@@ -52,7 +52,6 @@ DOCTOR = {
     "why": "/calendar/2026-01-01/why/?time=8pm",
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
-    "insurer-asks": "/insurers/saral/",
     "give": "/insurers/saral/give/",
     "withdraw": "/insurers/nila/withdraw/",
 }
@@ -65,6 +64,13 @@ FOLLOWED = {
     "appointment-move": [".visit-what > a", "text=Move it"],
     "appointment-move-confirm": [".visit-what > a", "text=Move it", ".times[open] .btn"],
     "why-refused": [".question .btn"],
+}
+# Of a doctor who has chosen no insurer, and whom one asks.
+ASKED = {
+    "today-asked": "/",
+    "insurers-asked": "/insurers/",
+    "insurer-asks": "/insurers/nila/",
+    "give-asked": "/insurers/nila/give/",
 }
 ADMIN = {
     "admin": "/admin/",
@@ -79,6 +85,7 @@ def pictures(browser: Browser, demo: dict[str, Any]) -> Iterator[Path]:
     people: list[tuple[dict[str, str], dict[str, Any] | None]] = [
         (STRANGER, None),
         (DOCTOR, demo["doctors"][0]),
+        (ASKED, demo["doctors"][1]),
         (ADMIN, demo["admin"]),
     ]
     for screens, person in people:
