@@ -49,6 +49,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "watch_endpoints": {
+        "task": "integrations.tasks.watch_endpoints",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "forget_deliveries": {
         "task": "integrations.tasks.forget_deliveries",
         "schedule": 3600.0,

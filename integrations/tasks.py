@@ -3,12 +3,17 @@
 A wake-up comes after each commit. The sweep finds, a little later, what no wake-up told of.
 """
 
+import structlog
 from celery import shared_task
+from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
-from integrations.actions import answers, clients, deliveries
+from integrations.actions import answers, clients, deliveries, failing
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
+from integrations.mail import about_failures
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -43,3 +48,31 @@ def forget_deliveries() -> int:
     while count := deliveries.forget(at=at):
         forgotten += count
     return forgotten
+
+
+@shared_task
+def watch_endpoints() -> int:
+    """Disable endpoints that have failed for too long, and tell insurers; give how many were told.
+
+    A failure to mail ends the run, so that a mail server that is away holds no worker.
+    """
+    failing.give_up(at=now())
+    told = 0
+    while (warned := failing.take_warning(at=now())) is not None:
+        try:
+            is_mailed = _mail(warned)
+        # Those of smtplib are among them.
+        except OSError as error:
+            log.warning("endpoint_mail_failed", error=type(error).__name__)
+            break
+        failing.note_warned(warned=warned, is_mailed=is_mailed, at=now())
+        told += 1
+    return told
+
+
+def _mail(warned: failing.Warned) -> bool:
+    letter = about_failures(warned.endpoint, ends_at=warned.ends_at)
+    # An insurer that has named no contact can still read it by API.
+    if letter.to:
+        EmailMessage(letter.subject, letter.text, to=[letter.to]).send()
+    return bool(letter.to)

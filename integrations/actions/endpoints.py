@@ -244,6 +244,7 @@ def _settings(endpoint: WebhookEndpoint) -> dict[str, object]:
 def _move(standing: WebhookEndpoint, target: Target) -> None:
     standing.url, standing.challenge = target.url, _new_challenge()
     standing.verified_at, standing.failing_since = None, None
+    standing.warned_percent, standing.warn_at = 0, None
     if standing.status == _Status.ENABLED:
         standing.status = _Status.PENDING
     # Whoever answers the old challenge now proves nothing.
@@ -253,6 +254,7 @@ def _move(standing: WebhookEndpoint, target: Target) -> None:
 def _switch(standing: WebhookEndpoint, *, is_enabled: bool, by: ledger.Actor, at: datetime) -> None:
     if is_enabled == (standing.status != _Status.DISABLED):
         return
+    standing.warned_percent, standing.warn_at = 0, None
     if is_enabled:
         standing.status = _Status.ENABLED if standing.verified_at else _Status.PENDING
         standing.disabled_at, standing.disabled_reason, standing.failing_since = None, "", None

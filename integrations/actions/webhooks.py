@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
-from integrations.actions import recipients
+from integrations.actions import failing, recipients
 from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, SLOW_AFTER, Line
 from integrations.connectors.webhooks import client, mapping
 from integrations.models import CHALLENGE, WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -302,7 +302,11 @@ def _note_health(endpoint: WebhookEndpoint, outcome: Outcome) -> None:
     if has_turned and endpoint.url == outcome.job.url:
         since = outcome.ended_at if outcome.error else None
         WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
-            failing_since=since, version=F("version") + 1, updated_at=outcome.ended_at
+            failing_since=since,
+            warned_percent=0,
+            warn_at=None,
+            version=F("version") + 1,
+            updated_at=outcome.ended_at,
         )
 
 
@@ -344,9 +348,5 @@ def _disable(endpoint: WebhookEndpoint, job: Job, at: datetime) -> None:
     standing = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
     is_open = standing.status in {WebhookEndpoint.Status.PENDING, WebhookEndpoint.Status.ENABLED}
     # What an old address says is not said of the new one.
-    if not is_open or standing.url != job.url:
-        return
-    standing.status, standing.disabled_at = WebhookEndpoint.Status.DISABLED, at
-    standing.disabled_reason, standing.version = _GONE, standing.version + 1
-    standing.save(update_fields=["status", "disabled_at", "disabled_reason", "version"])
-    ledger.record("webhook_endpoint.disabled", subject=standing, by=None, at=at, reason=_GONE)
+    if is_open and standing.url == job.url:
+        failing.disable(endpoint=standing, reason=_GONE, at=at)

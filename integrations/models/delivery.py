@@ -106,6 +106,10 @@ class WebhookEndpoint(Timestamped):
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Since when every attempt has failed, whichever event it was for.
     failing_since = models.DateTimeField(null=True, blank=True)
+    # How much of five such days the insurer was told of, in percent; at 100 it was disabled.
+    warned_percent = models.PositiveSmallIntegerField(default=0)
+    # Not before this it is told more; `None` is now.
+    warn_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 
     objects = WebhookEndpointQuerySet.as_manager()
