@@ -32,8 +32,11 @@ FORM = {
                 "format": "uuid",
                 "description": "Here with `client_secret`, or both in `Authorization: Basic`.",
             },
-            "client_secret": _TEXT,
-            "client_assertion_type": {"const": TYPE},
+            "client_secret": {**_TEXT, "description": "As it was shown once."},
+            "client_assertion_type": {
+                "const": TYPE,
+                "description": "With `client_assertion`, in place of a secret.",
+            },
             "client_assertion": {
                 **_TEXT,
                 "description": "A JWT that the client has signed with RS384, ES384 or EdDSA. Its "

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 from allauth.idp.oidc.models import Client
+from django.contrib.auth.hashers import make_password
 
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from integrations.actions import keys
+from integrations.hashers import RandomSecretHasher
 from integrations.models import (
     NEWEST_VERSION,
     ApiClient,
@@ -58,9 +60,13 @@ def make_api_client(**given: Any) -> tuple[ApiClient, str]:
     scopes = given.pop("scopes", sorted(Scope.values))
     secret = f"a secret of {next(_numbers)}"
     client_id = uuid4()
-    oauth = Client(id=str(client_id), name="Booking system", grant_types="client_credentials")
+    oauth = Client(
+        id=str(client_id),
+        name=given.pop("name", "Booking system"),
+        grant_types="client_credentials",
+        secret=make_password(secret, hasher=RandomSecretHasher.algorithm),
+    )
     oauth.set_scopes(scopes)
-    oauth.set_secret(secret)
     oauth.save()
     values: dict[str, Any] = {
         "is_test": provider.sees_sandbox,

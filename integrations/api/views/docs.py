@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from integrations.api.examples import example_of_problem
 from integrations.api.guides import guides
+from integrations.api.oauth import ERRORS, token_url
 from integrations.api.problems import CODES
 from integrations.api.reference import Reference
 from integrations.api.shapes import EVENT_DATA, EVENT_TYPES
@@ -37,6 +38,8 @@ def reference(request: HttpRequest) -> HttpResponse:
             "reference": made,
             "codes": CODES,
             "problem": json.dumps(problem, indent=2),
+            "token_url": token_url(),
+            "token_errors": ERRORS,
             "scopes": [(scope, label, made.calls_of(scope)) for scope, label in Scope.choices],
             "event_types": [(kind, text, EVENT_DATA[kind]) for kind, text in EVENT_TYPES],
         },

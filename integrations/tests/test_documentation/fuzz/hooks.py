@@ -64,8 +64,6 @@ def valid_requests_break_no_other_rule(ctx: Any, response: Any, case: Any) -> No
         return
     if not _has_our_codes(response):
         return
-    if not _has_our_codes(response):
-        return
     problem = response.json()
     if problem["code"] in RULES:
         return
@@ -95,12 +93,7 @@ def codes_and_headers_are_described(ctx: Any, response: Any, case: Any) -> None:
 
 def _has_our_codes(response: Any) -> bool:
     """Tell whether an answer is a problem: the call for a token has the errors of RFC 6749."""
-    return response.headers["content-type"] == [PROBLEM]
-
-
-def _has_our_codes(response: Any) -> bool:
-    """Tell whether an answer is a problem: the call for a token has the errors of RFC 6749."""
-    return response.headers["content-type"] == [PROBLEM]
+    return bool(response.headers["content-type"] == [PROBLEM])
 
 
 def _is_valid(case: Any) -> bool:
