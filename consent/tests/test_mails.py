@@ -110,6 +110,18 @@ def test_what_was_answered_before_the_mail_went_out_is_not_told(clock: Clock) ->
     assert ConsentMail.objects.get().status == "DROPPED"
 
 
+def test_who_has_another_number_by_then_is_not_told(clock: Clock) -> None:
+    doctor = make_doctor()
+    request = make_request(doctor=doctor)
+    actions.owe_mails(at=NOW)
+    Doctor.objects.filter(pk=doctor.pk).update(registration_number="KMC-OTHER")
+
+    assert send(clock, NOW) == 0
+
+    assert mail.outbox == []
+    assert str(ConsentMail.objects.get()) == f"asked {request.pk}: DROPPED"
+
+
 def test_an_end_is_reminded_of_three_times_and_each_time_once(clock: Clock) -> None:
     doctor = make_doctor(email="asha@example.org")
     ending = make_ending(
