@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from integrations.api import problems
+from integrations.api import problems, versions
 from integrations.api.examples import (
     example_of,
     example_of_event,
@@ -31,6 +31,16 @@ _SOURCES = {
     "consent_id": [("doctors_read", "200", "/consent_id"), ("consents_read", "200", "/id")],
     "endpoint_id": [("endpoints_add", "201", "/id")],
     "delivery_id": [("endpoints_test", "202", "/id")],
+}
+_ASKED_VERSION = {
+    "name": versions.HEADER,
+    "in": "header",
+    "description": "The dated version to be answered by; the one that your key is pinned to if you "
+    "leave it out.",
+    "schema": {
+        "enum": list(versions.KNOWN),
+        "x-enum-descriptions": [" ".join(version.changes) for version in versions.VERSIONS],
+    },
 }
 _ABOUT = """\
 Doctors who opted in to you, their hours and free times, and bookings. Version 1.
@@ -66,6 +76,8 @@ def complete(document: Schema) -> Schema:
     components["examples"] = {code: example_of_problem(code) for code in problems.CODES}
     components["responses"] = _responses_without_a_call()
     for _, operation in operations(document):
+        if operation["security"]:
+            operation.setdefault("parameters", []).append(_ASKED_VERSION)
         _visit(operation.get("parameters", []), _say_that_ends_are_trimmed)
         _add_examples(operation, schemas)
     _add_links(document)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from integrations.models import NEWEST_VERSION
 
 
@@ -74,7 +76,23 @@ HEADERS = {
         {"type": "string", "minLength": 3},
         "GET, HEAD, OPTIONS",
     ),
+    "Deprecation": Header(
+        "Since when this should not be used any more (RFC 9745), in Unix seconds.",
+        {"type": "string", "pattern": "^@[0-9]+$"},
+        "@1793491200",
+        always=False,
+    ),
+    "Sunset": Header(
+        "When this ends (RFC 8594).", _TEXT, "Sat, 01 May 2027 00:00:00 GMT", always=False
+    ),
+    "Link": Header(
+        "What to use instead.",
+        _TEXT,
+        f'<{settings.BASE_URL}/api/docs/#me>; rel="deprecation"; type="text/html"',
+        always=False,
+    ),
 }
+ON_ITS_WAY_OUT = ("Deprecation", "Sunset", "Link")
 EVERY_ANSWER = (
     "X-Request-ID",
     "Cache-Control",

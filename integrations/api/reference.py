@@ -8,6 +8,7 @@ from typing import Any
 
 from integrations.api.problems import MEDIA_TYPE
 from integrations.api.samples import call_of, samples
+from integrations.api.versions import HEADER
 
 Schema = dict[str, Any]
 _SCOPE = "\n\nScope: "
@@ -48,6 +49,7 @@ class Operation:
     text: str
     scope: str
     data_class: str
+    is_deprecated: bool
     parameters: list[Field]
     body: list[Field]
     answers: list[Reply]
@@ -90,7 +92,8 @@ class Reference:
     @cached_property
     def codes_of_every_call(self) -> list[str]:
         """Give the codes that no call is without; they are told once."""
-        codes = [_codes(one["responses"].values()) for one in self._operations()]
+        keyed = [one for one in self._operations() if one["security"]]
+        codes = [_codes(one["responses"].values()) for one in keyed]
         return [code for code in codes[0] if all(code in others for others in codes)]
 
     @cached_property
@@ -131,7 +134,12 @@ class Reference:
             text=text,
             scope=next(iter(scopes), ""),
             data_class=operation.get("x-data-class", ""),
-            parameters=[self._parameter(one) for one in operation.get("parameters", [])],
+            is_deprecated=operation.get("deprecated", False),
+            parameters=[
+                self._parameter(one)
+                for one in operation.get("parameters", [])
+                if one["name"] != HEADER
+            ],
             body=list(self._fields(_content(operation.get("requestBody", {})).get("schema", {}))),
             answers=[one for one in replies if one.status < "400"],
             refusals=[one for one in replies if one.codes],

@@ -77,6 +77,7 @@ class ApiSchema(AutoSchema):
             response["description"] = HTTPStatus(int(status)).phrase
             response.setdefault("headers", {}).update(references(headers.EVERY_ANSWER))
         self._add_problems(operation)
+        self._announce_its_end(operation)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
 
@@ -107,6 +108,14 @@ class ApiSchema(AutoSchema):
                 response["headers"]["Idempotency-Replayed"] = reference("Idempotency-Replayed")
         for response in operation["responses"].values():
             _promise_no_more_than_holds(response)
+
+    def _announce_its_end(self, operation: dict[str, Any]) -> None:
+        deprecation = cast("Any", self.view).deprecated.get(self.method)
+        if deprecation is None:
+            return
+        operation["deprecated"] = True
+        for response in operation["responses"].values():
+            response["headers"].update(references(headers.ON_ITS_WAY_OUT))
 
     def _codes(self, operation: dict[str, Any]) -> list[str]:
         codes = [*_EVERY_CALL, *self._needs.codes]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,16 +15,19 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from integrations import representations
 from integrations.actions import endpoints
-from integrations.api import document, problems
+from integrations.api import document, problems, versions
 from integrations.api.examples import UNKNOWN
 from integrations.api.headers import HEADERS
 from integrations.api.oauth import ERRORS
+from integrations.api.reference import Reference
 from integrations.api.shapes import EVENT_DATA, MESSAGE_DATA, TAGS
+from integrations.api.versions import Deprecation
+from integrations.api.views.account import Me
 from integrations.api.views.schema import description
 from integrations.models import Scope
 from integrations.tests.factories import make_event, make_feed_entry
 from integrations.tests.test_api_access import calls
-from registry.tests.factories import make_provider
+from registry.tests.factories import NOW, make_provider
 
 PROBLEM = "application/problem+json"
 TOKEN_PATH = "/api/v1/oauth/token"
@@ -170,7 +174,8 @@ def test_every_code_has_its_meaning_once() -> None:
         assert all(schema["x-enum-descriptions"]), name
     for _, path, operation in operations():
         for parameter in operation.get("parameters", []):
-            assert "enum" not in parameter["schema"], f"{path} {parameter['name']}"
+            schema = parameter["schema"]
+            assert ("enum" in schema) == ("x-enum-descriptions" in schema), path
 
 
 def test_bodies_take_no_unknown_fields() -> None:
@@ -252,3 +257,23 @@ def test_the_document_is_open_to_all() -> None:
 
 def test_calls_are_found_wherever_they_stand() -> None:
     assert len(list(document.operations(description()))) == len(operations())
+
+
+def test_a_call_on_its_way_out_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = Deprecation(since=NOW, gone_at=NOW + timedelta(days=200), told_at="/api/docs/#me")
+    monkeypatch.setattr(Me, "deprecated", {"GET": end})
+
+    made = description.__wrapped__()
+
+    me = made["paths"]["/api/v1/me"]["get"]
+    assert me["deprecated"] is True
+    for response in me["responses"].values():
+        assert {"Deprecation", "Sunset", "Link"} <= set(response["headers"])
+    assert "deprecated" not in made["paths"]["/api/v1/doctors"]["get"]
+    assert [call.anchor for call in Reference(made).operations if call.is_deprecated] == ["me"]
+
+
+def test_every_call_with_a_key_can_ask_for_a_version() -> None:
+    for _, path, operation in insurers_calls():
+        asked = [one for one in operation["parameters"] if one["name"] == versions.HEADER]
+        assert [one["schema"]["enum"] for one in asked] == [list(versions.KNOWN)], path

@@ -14,8 +14,11 @@ _VARIABLES = {
     "external_appointment_id": "VISIT",
     "erased_at": "ERASED_AT",
     "url": "HOOK",
+    "client_id": "CLIENT_ID",
+    "client_secret": "CLIENT_SECRET",
     "If-Match": "ETAG",
 }
+_FORM = "application/x-www-form-urlencoded"
 _IN_URL = re.compile(r"\{(\w+)\}")
 
 
@@ -34,6 +37,7 @@ class Call:
     url: str
     headers: dict[str, Any]
     body: dict[str, Any]
+    is_form: bool
     takes_key: bool
     happens_once: bool
     has_answer: bool
@@ -61,6 +65,7 @@ def call_of(base_url: str, path: str, method: str, operation: Schema) -> Call:
         url=base_url + _IN_URL.sub(_named, path),
         headers={name: Variable(_VARIABLES[name]) for name in needed if name in _VARIABLES},
         body={name: _value(name, value) for name, value in _body(operation).items()},
+        is_form=_FORM in operation.get("requestBody", {}).get("content", {}),
         takes_key=bool(operation["security"]),
         happens_once="Idempotency-Key" in names,
         has_answer="204" not in operation["responses"],

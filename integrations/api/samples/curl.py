@@ -8,7 +8,7 @@ def written(call: Call) -> str:
     """Write the call for a shell."""
     url = call.url_with(r"$\1")
     command = " \\\n  ".join([f'curl "{url}"', *_options(call)])
-    if not call.body:
+    if not call.body or call.is_form:
         return command
     body = {name: _value(value) for name, value in call.body.items()}
     return f"{command}\n{json.dumps(body, indent=2)}\nEOF"
@@ -23,6 +23,10 @@ def _options(call: Call) -> list[str]:
         options.append('-H "Idempotency-Key: $(openssl rand -hex 16)"')
     # An ETag has quotes of its own, which the variable holds.
     options += [f'-H "{name}: {_value(value)}"' for name, value in call.headers.items()]
+    if call.is_form:
+        return options + [
+            f'--data-urlencode "{name}={_value(value)}"' for name, value in call.body.items()
+        ]
     return options + (['-H "Content-Type: application/json"', "-d @- <<EOF"] if call.body else [])
 
 

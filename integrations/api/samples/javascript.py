@@ -26,13 +26,14 @@ def _options(call: Call) -> str:
         headers["Authorization"] = "`Bearer ${DOCPORT_KEY}`"
     if call.happens_once:
         headers['"Idempotency-Key"'] = "crypto.randomUUID()"
-    if call.body:
+    if call.body and not call.is_form:
         headers['"Content-Type"'] = '"application/json"'
     if headers:
         options["headers"] = _object(headers)
     if call.body:
         body = {name: _value(value) for name, value in call.body.items()}
-        options["body"] = f"JSON.stringify({_object(body)})"
+        written = "new URLSearchParams" if call.is_form else "JSON.stringify"
+        options["body"] = f"{written}({_object(body)})"
     return f", {_object(options)}" if options else ""
 
 

@@ -31,7 +31,7 @@ def _arguments(call: Call) -> list[str]:
         arguments.append(f"headers={_dict(headers)}")
     if call.body:
         body = {name: _value(value) for name, value in call.body.items()}
-        arguments.append(f"json={_dict(body)}")
+        arguments.append(f"{'data' if call.is_form else 'json'}={_dict(body)}")
     return [*arguments, "timeout=20"]
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from integrations.tests.web import running_web
 
-
 # A machine that makes calls up is no caller to be slowed down.
 MANY = {"CALLS_PER_SECOND": "100000", "CALLS_PER_MINUTE_WITHOUT_KEY": "100000"}
 

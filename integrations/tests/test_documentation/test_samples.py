@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 import requests
@@ -11,7 +12,7 @@ from django.utils.timezone import now
 from consent.models import Consent
 from integrations.api.reference import Reference
 from integrations.models import FeedEntry, WebhookDelivery, WebhookEndpoint
-from integrations.tests.factories import make_endpoint
+from integrations.tests.factories import make_api_client, make_endpoint
 from integrations.tests.test_documentation.documents import NODE
 from integrations.tests.test_documentation.live import Insurer, make_insurers
 
@@ -76,7 +77,15 @@ def _missed(insurer: Insurer, number: str) -> dict[str, str]:
     return {"ENDPOINT": str(endpoint.pk), "DELIVERY": str(delivery.pk)}
 
 
+def _known(insurer: Insurer, number: str) -> dict[str, str]:
+    client, secret = make_api_client(
+        insurance_provider=insurer.provider, expires_at=now() + timedelta(days=1)
+    )
+    return {"CLIENT_ID": str(client.pk), "CLIENT_SECRET": secret}
+
+
 SUBJECTS = {
+    "oauth": _known,
     "holds": _held,
     "appointments": _booked,
     "consents": _ended,
