@@ -54,7 +54,7 @@ class _Sync(Collector):
 
     def _events(self) -> Iterator[Metric]:
         waiting = monitor.unsequenced()
-        yield _gauge("docport_events_unsequenced", "Events in no feed yet", waiting.count)
+        yield _gauge("docport_events_unsequenced", "Events in no feed yet", waiting.number)
         yield _gauge(
             "docport_events_unsequenced_oldest_seconds",
             "Age of the oldest of them",
@@ -71,7 +71,7 @@ class _Sync(Collector):
         )
         for lag in monitor.endpoint_lags():
             values = [lag.insurer, str(lag.endpoint_id), lag.status]
-            count.add_metric(values, lag.waiting.count)
+            count.add_metric(values, lag.waiting.number)
             oldest.add_metric(values, lag.waiting.seconds_at(self._at))
         yield count
         yield oldest
@@ -95,7 +95,7 @@ class _Sync(Collector):
             "docport_push_overdue_seconds", "How long the first push is overdue", labels=["insurer"]
         )
         for lag in monitor.push_lags():
-            count.add_metric([lag.insurer, lag.status], lag.waiting.count)
+            count.add_metric([lag.insurer, lag.status], lag.waiting.number)
             if lag.status == "PENDING":
                 overdue.add_metric([lag.insurer], lag.waiting.seconds_at(self._at))
         yield count

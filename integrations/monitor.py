@@ -31,7 +31,7 @@ _ATTEMPTS = """
 class Waiting(NamedTuple):
     """How many wait, and since when the first of them does."""
 
-    count: int
+    number: int
     oldest: datetime | None
 
     def seconds_at(self, at: datetime) -> float:
@@ -60,14 +60,17 @@ class PushLag(NamedTuple):
 def unsequenced() -> Waiting:
     """Give the events that no insurer's feed has yet."""
     found = OutboxEvent.objects.unsequenced().order_by()
-    return Waiting(*found.aggregate(count=Count("pk"), oldest=Min("created_at")).values())
+    return Waiting(**found.aggregate(number=Count("pk"), oldest=Min("created_at")))
 
 
 def endpoint_lags() -> list[EndpointLag]:
     """Give each webhook endpoint with what waits for it."""
     with connection.cursor() as cursor:
         cursor.execute(_ENDPOINTS)
-        return [EndpointLag(*row[:4], Waiting(*row[4:])) for row in cursor.fetchall()]
+        return [
+            EndpointLag(insurer, endpoint_id, status, failing_since, Waiting(number, oldest))
+            for insurer, endpoint_id, status, failing_since, number, oldest in cursor.fetchall()
+        ]
 
 
 def push_lags() -> list[PushLag]:
@@ -75,9 +78,11 @@ def push_lags() -> list[PushLag]:
     rows = (
         ProviderDoctorSync.objects.order_by("insurance_provider__slug", "sync_status")
         .values_list("insurance_provider__slug", "sync_status")
-        .annotate(count=Count("pk"), oldest=Min("next_attempt_at"))
+        .annotate(number=Count("pk"), oldest=Min("next_attempt_at"))
     )
-    return [PushLag(slug, status, Waiting(*counted)) for slug, status, *counted in rows]
+    return [
+        PushLag(slug, status, Waiting(number, oldest)) for slug, status, number, oldest in rows
+    ]
 
 
 def attempts_by_outcome(*, at: datetime, within: timedelta) -> dict[str, int]:

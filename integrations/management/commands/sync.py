@@ -60,12 +60,12 @@ def _endpoint(lag: monitor.EndpointLag, at: datetime) -> str:
 def _push(lag: monitor.PushLag, at: datetime) -> str:
     is_due = lag.status in {"PENDING", "FAILING"} and lag.waiting.seconds_at(at) > 0
     since = f", due for {_span(at - (lag.waiting.oldest or at))}" if is_due else ""
-    return f"{lag.insurer} {lag.status}: {lag.waiting.count} doctors{since}"
+    return f"{lag.insurer} {lag.status}: {lag.waiting.number} doctors{since}"
 
 
 def _waiting(waiting: monitor.Waiting, at: datetime) -> str:
     since = f", the oldest for {_span(at - waiting.oldest)}" if waiting.oldest else ""
-    return f"{waiting.count}{since}"
+    return f"{waiting.number}{since}"
 
 
 def _span(span: timedelta) -> str:
