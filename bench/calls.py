@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from django.core.wsgi import get_wsgi_application
 from django.test import RequestFactory
+from psycopg.waiting import WAIT_R
 
 from bench.load import Request
 
@@ -69,14 +70,13 @@ class Waiting:
     """Counts how long connections wait for PostgreSQL, commits and round trips included."""
 
     def __init__(self) -> None:
-        self.seconds, self.statements = 0.0, 0
+        self.seconds, self.round_trips = 0.0, 0
 
     def __enter__(self) -> "Waiting":
         self._wait: Callable[..., Any] = psycopg.Connection.wait
         wait = self._wait
 
         def timed(connection: Any, calls: Any, *given: Any, **named: Any) -> Any:
-            self.statements += 1
             return wait(connection, self._timed(calls), *given, **named)
 
         psycopg.Connection.wait = timed  # type: ignore[assignment, method-assign]  # Only while it counts.
@@ -92,6 +92,8 @@ class Waiting:
                 began = time.perf_counter()
                 ready = yield wanted
                 self.seconds += time.perf_counter() - began
+                # Once everything is sent, all that it waits for is the answer.
+                self.round_trips += wanted == WAIT_R
                 wanted = calls.send(ready)
         except StopIteration as done:
             return done.value

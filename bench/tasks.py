@@ -47,7 +47,7 @@ def time_in_database(file: str, key: str, count: str) -> dict[str, float]:
             caller.call(request)
     return {
         "ms": waiting.seconds / len(others) * 1000,
-        "round_trips": waiting.statements / len(others),
+        "round_trips": waiting.round_trips / len(others),
     }
 
 

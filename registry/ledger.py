@@ -23,7 +23,7 @@ from registry.models import AuditLog, Doctor, InsuranceProvider, OutboxEvent, Us
 
 Actor = User | InsuranceProvider | None
 _WAKE_UP = "integrations.tasks.sequence_events"
-_APART = 0.02
+_APART = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ def publish(
     doctor: Doctor | UUID,
     provider: InsuranceProvider | UUID | None = None,
     **payload: Any,
-) -> OutboxEvent:
+) -> None:
     """Add one event to the outbox and wake the sequencer after the commit.
 
     Args:
@@ -95,7 +95,6 @@ def publish(
     )
     rows.insert(event)
     transaction.on_commit(wake_sequencer)
-    return event
 
 
 class _Waker:

@@ -1,16 +1,31 @@
 """Add a row without building its query anew: that takes longer than the database needs."""
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 
-from registry.statements import prepared
+from registry.statements import ask, write
+
+_Field: TypeAlias = "models.Field[Any, Any]"
+
+# The driver knows what to do with their values; Django takes longer to ask each field.
+_PLAIN = (
+    models.CharField,
+    models.DateField,
+    models.ForeignKey,
+    models.IntegerField,
+    models.UUIDField,
+)
 
 
 def insert(row: models.Model) -> None:
-    """Add a row, as `row.save(force_insert=True)` does; a rule it breaks is an error."""
-    assert _insert(row, _statement(type(row)))
+    """Add a row, as `row.save(force_insert=True)` does, `with_the_commit` if there is one.
+
+    A rule that it breaks is an error. A number that the database gives it is not known here.
+    """
+    write(_statement(type(row)), _values(row))
+    _note_added(row)
 
 
 def insert_if_free(row: models.Model) -> bool:
@@ -19,11 +34,19 @@ def insert_if_free(row: models.Model) -> bool:
     It waits for who is adding such a row just now. Unlike an insert that fails it neither ends
     the transaction nor meets another one in a deadlock.
     """
-    return _insert(row, f"{_statement(type(row))} ON CONFLICT DO NOTHING")
+    with ask(f"{_statement(type(row))} ON CONFLICT DO NOTHING", _values(row)) as cursor:
+        if not cursor.rowcount:
+            return False
+    _note_added(row)
+    return True
+
+
+def _note_added(row: models.Model) -> None:
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS  # noqa: SLF001  Django's own does so.
 
 
 @cache
-def _fields(model: type[models.Model]) -> dict[str, "models.Field[Any, Any]"]:
+def _fields(model: type[models.Model]) -> dict[str, "_Field"]:
     """Give the columns that the database does not number itself."""
     return {
         str(field.column): field
@@ -34,25 +57,32 @@ def _fields(model: type[models.Model]) -> dict[str, "models.Field[Any, Any]"]:
 
 @cache
 def _statement(model: type[models.Model]) -> str:
-    quoted = connection.ops.quote_name
+    quoted = connections[DEFAULT_DB_ALIAS].ops.quote_name
     fields = _fields(model)
     columns = ", ".join(quoted(column) for column in fields)
     values = ", ".join(["%s"] * len(fields))
     return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES ({values})"  # noqa: S608  Names of ours.
 
 
-def _insert(row: models.Model, statement: str) -> bool:
-    assert row._meta.pk is not None
-    key = connection.ops.quote_name(str(row._meta.pk.column))
-    values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in _fields(type(row)).values()
+@cache
+def _sources(model: type[models.Model]) -> list[tuple[str, "_Field | None"]]:
+    """Give for each column the row's attribute, and the field if its value must be made first."""
+    return [
+        (field.attname, None if _goes_as_it_is(field) else field)
+        for field in _fields(model).values()
     ]
-    with prepared() as cursor:
-        cursor.execute(f"{statement} RETURNING {key}", values)
-        added = cursor.fetchone()
-    if added is None:
-        return False
-    row.pk = added[0]
-    row._state.adding, row._state.db = False, connection.alias  # noqa: SLF001  Django's own does so.
-    return True
+
+
+def _goes_as_it_is(field: "_Field") -> bool:
+    is_now = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    return isinstance(field, _PLAIN) and not is_now
+
+
+def _values(row: models.Model) -> list[Any]:
+    database = connections[DEFAULT_DB_ALIAS]
+    return [
+        field.get_db_prep_save(field.pre_save(row, add=True), database)
+        if field
+        else getattr(row, name)
+        for name, field in _sources(type(row))
+    ]

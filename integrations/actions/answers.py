@@ -11,9 +11,9 @@ from django.db import transaction
 
 from integrations.models import IdempotencyRecord
 from registry import rows
-from registry.actions.transactions import Overtaken, TooBusy, lock_number, tried_again
+from registry.actions.transactions import TooBusy, lock_number, tried_again
 from registry.models import InsuranceProvider
-from registry.statements import prepared
+from registry.statements import ask, together
 
 __all__ = [
     "KEPT_FOR",
@@ -26,12 +26,10 @@ __all__ = [
     "forget_answers",
 ]
 KEPT_FOR = timedelta(hours=72)
-_TAKE_LOCK_AND_LOOK = """
-    SELECT own.is_mine, kept.id
-    FROM (SELECT pg_try_advisory_xact_lock(%s) AS is_mine) AS own
-    LEFT JOIN idempotency_records AS kept
-        ON kept.insurance_provider_id = %s AND kept.method = %s AND kept.route = %s
-        AND kept.key = %s
+_TAKE_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+_LOOK = """
+    SELECT id FROM idempotency_records
+    WHERE insurance_provider_id = %s AND method = %s AND route = %s AND key = %s
 """
 
 
@@ -116,23 +114,18 @@ class _Call:
         Raises:
             StillRunning: another one is running.
         """
-        lock = lock_number(f"{self.provider.pk} {self.method} {self.route} {self.key}")
-        given = (lock, self.provider.pk, self.method, self.route, self.key)
-        with prepared() as cursor:
-            cursor.execute(_TAKE_LOCK_AND_LOOK, given)
-            found = cursor.fetchone()
-        assert found is not None
-        is_mine, record_id = found
-        if not is_mine:
+        call = (self.provider.pk, self.method, self.route, self.key)
+        with together():
+            lock = ask(_TAKE_LOCK, [lock_number(" ".join(map(str, call)))])
+            # Not in one statement: it would not see what was committed before the lock was had.
+            kept = ask(_LOOK, call)
+        if lock.fetchone() != (True,):
             raise StillRunning
-        return IdempotencyRecord.objects.get(pk=record_id) if record_id else None
+        found = kept.fetchone()
+        return IdempotencyRecord.objects.get(pk=found[0]) if found else None
 
     def keep(self, answer: Answer) -> None:
-        """Keep the answer in the transaction of its effect.
-
-        Raises:
-            Overtaken: another try ended between our look and our lock; it has the answer.
-        """
+        """Keep the answer in the transaction of its effect."""
         record = IdempotencyRecord(
             insurance_provider=self.provider,
             method=self.method,
@@ -145,8 +138,7 @@ class _Call:
             created_at=self.at,
             expires_at=self.at + KEPT_FOR,
         )
-        if not rows.insert_if_free(record):
-            raise Overtaken
+        rows.insert(record)
 
 
 def _answer(call: _Call, effect: Callable[[], Answer]) -> Answer:

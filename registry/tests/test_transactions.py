@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from registry.actions.transactions import Overtaken, TooBusy, joining, tried_again
+from registry.actions.transactions import TooBusy, joining, tried_again
 from registry.models import InsuranceProvider
 from registry.tests.factories import make_provider
 
@@ -32,7 +32,6 @@ def caused_by(cause: Exception) -> OperationalError:
 
 
 PASSING: list[Callable[[], Exception]] = [
-    Overtaken,
     lambda: caused_by(psycopg.errors.DeadlockDetected()),
     lambda: caused_by(psycopg.errors.SerializationFailure()),
 ]

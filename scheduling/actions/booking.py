@@ -75,7 +75,7 @@ def book(
         lanes.add(appointment, wanted)
     ledger.record("appointment.booked", subject=appointment, by=provider, at=at)
     tell("appointment.booked", appointment, at=at)
-    refresh_days(appointment, appointment.local_date)
+    refresh_days(appointment)
     return appointment
 
 

@@ -44,7 +44,7 @@ def cancel(
     locks.share_doctor(appointment.doctor_id)
     standing = locks.take_appointment(appointment)
     cancel_locked(standing, reason=reason, note=note, by=by, at=at)
-    refresh_days(standing, standing.local_date)
+    refresh_days(standing)
     return standing
 
 

@@ -13,20 +13,20 @@ from django.db import IntegrityError, transaction
 
 from registry import ledger, rows
 from registry.actions.refusals import Refused, constraint_of
-from registry.statements import prepared
+from registry.statements import ask
 from scheduling.actions.wanted import SlotRefused, Wanted
 from scheduling.models import Appointment
-from scheduling.slots import Slot
+from scheduling.slots import LONGEST_SLOT, Slot
 
-_DAY = timedelta(days=1)
+# In UTC, a local date begins up to 14 hours before and ends up to 12 hours after its own day.
+_BEGINS_BEFORE, _ENDS_AFTER = timedelta(hours=14), timedelta(hours=24 + 12)
 _IN_THE_WAY = {"appointment_lane_once", "appointment_at_one_place", "appointment_token_once"}
 
 _ENDED_HOLD = """
-    doctor_id = %(doctor)s AND status = 'HELD' AND hold_expires_at <= %(at)s
+    status = 'HELD' AND hold_expires_at <= %(at)s
     AND appointment_time < %(ends_at)s AND ends_at > %(starts_at)s
 """
-# All that a booking must know of other appointments. Those of a local date start within a day of
-# it in UTC: by their time the database finds them.
+# All that a booking must know of other appointments. By their time the database finds them.
 _STANDING = f"""
     SELECT
         EXISTS (
@@ -34,24 +34,28 @@ _STANDING = f"""
             WHERE insurance_provider_id = %(provider)s
                 AND external_appointment_id = %(external_id)s
         ) AS is_id_used,
-        (
-            SELECT count(*) FROM appointments
-            WHERE doctor_id = %(doctor)s AND insurance_provider_id = %(provider)s
-                AND local_date = %(day)s AND id <> %(id)s
-                AND appointment_time BETWEEN %(earliest)s AND %(latest)s
+        count(*) FILTER (
+            WHERE insurance_provider_id = %(provider)s AND local_date = %(day)s
                 AND (status = 'BOOKED' OR status = 'HELD' AND hold_expires_at > %(at)s)
         ) AS open_bookings,
-        EXISTS (
-            SELECT FROM appointments
-            WHERE {_ENDED_HOLD} AND appointment_time BETWEEN %(earliest)s AND %(latest)s
-        ) AS has_ended_holds,
-        ARRAY (
-            SELECT token_number FROM appointments
-            WHERE location_id = %(place)s AND local_date = %(day)s AND id <> %(id)s
-                AND status <> 'CANCELLED' AND token_number IS NOT NULL AND NOT ({_ENDED_HOLD})
+        coalesce(bool_or({_ENDED_HOLD}), false) AS has_ended_holds,
+        coalesce(
+            array_agg(token_number) FILTER (
+                WHERE location_id = %(place)s AND local_date = %(day)s
+                    AND token_number IS NOT NULL AND NOT ({_ENDED_HOLD})
+            ),
+            '{{}}'
         ) AS tokens
+    FROM appointments
+    WHERE doctor_id = %(doctor)s AND appointment_time BETWEEN %(earliest)s AND %(latest)s
+        AND status <> 'CANCELLED' AND id <> %(id)s
 """  # noqa: S608  Nothing of it comes from outside.
-_CLEAR = f"DELETE FROM appointments WHERE {_ENDED_HOLD} RETURNING id"  # noqa: S608  Our own condition.
+_CLEAR = f"""
+    DELETE FROM appointments
+    WHERE doctor_id = %(doctor)s AND appointment_time BETWEEN %(earliest)s AND %(latest)s
+        AND {_ENDED_HOLD}
+    RETURNING id
+"""  # noqa: S608  Our own condition.
 
 
 class ExternalIdUsed(Refused):
@@ -144,9 +148,7 @@ def places_of(slot: Slot) -> list[tuple[int, int]]:
 
 def standing_of(appointment: Appointment, at: datetime) -> Standing:
     """Read what stands already on the day and at the time of an appointment."""
-    with prepared() as cursor:
-        cursor.execute(_STANDING, _values(appointment, at))
-        found = cursor.fetchone()
+    found = ask(_STANDING, _values(appointment, at)).fetchone()
     assert found is not None
     return Standing(*found)
 
@@ -237,10 +239,7 @@ def _is_lane_taken(appointment: Appointment) -> bool:
 
 def _clear_ended_holds(appointment: Appointment, at: datetime) -> None:
     """Remove holds that have run out, whoever had them, from where the appointment goes."""
-    with prepared() as cursor:
-        cursor.execute(_CLEAR, _values(appointment, at))
-        gone = cursor.fetchall()
-    for (hold_id,) in gone:
+    for (hold_id,) in ask(_CLEAR, _values(appointment, at)).fetchall():
         ended = Appointment(pk=hold_id)
         ledger.record("appointment.hold_ended", subject=ended, by=None, at=at)
 
@@ -256,7 +255,8 @@ def _values(appointment: Appointment, at: datetime) -> dict[str, Any]:
         "day": appointment.local_date,
         "starts_at": appointment.appointment_time,
         "ends_at": appointment.ends_at,
-        "earliest": midnight - _DAY,
-        "latest": midnight + 2 * _DAY,
+        # Of all on that date, wherever they are, and of all who share time with it.
+        "earliest": min(midnight - _BEGINS_BEFORE, appointment.appointment_time - LONGEST_SLOT),
+        "latest": max(midnight + _ENDS_AFTER, appointment.ends_at),
         "at": at,
     }

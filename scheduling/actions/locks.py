@@ -13,7 +13,7 @@ from consent.models import SHOWS
 from registry.actions.refusals import Refused
 from registry.actions.transactions import lock_number
 from registry.models import InsuranceProvider
-from registry.statements import prepared
+from registry.statements import ask
 from scheduling.models import Appointment
 
 _SHARE_DOCTOR = "SELECT 1 FROM doctors WHERE id = %s FOR SHARE"
@@ -43,14 +43,12 @@ class AppointmentsNotShared(NotVisible):
 
 def take_doctor(doctor_id: UUID) -> None:
     """Keep out everybody who changes the doctor's calendar or hours."""
-    with prepared() as cursor:
-        cursor.execute(_TAKE_DOCTOR, [doctor_id])
+    ask(_TAKE_DOCTOR, [doctor_id])
 
 
 def share_doctor(doctor_id: UUID) -> None:
     """Keep out who edits the doctor's hours; others who book, move or cancel may pass."""
-    with prepared() as cursor:
-        cursor.execute(_SHARE_DOCTOR, [doctor_id])
+    ask(_SHARE_DOCTOR, [doctor_id])
 
 
 def take_pair(*, doctor_id: UUID, provider: InsuranceProvider, at: datetime) -> None:
@@ -60,9 +58,7 @@ def take_pair(*, doctor_id: UUID, provider: InsuranceProvider, at: datetime) -> 
         NotVisible, AppointmentsNotShared: the doctor shares no appointments with the insurer.
     """
     given: dict[str, Any] = {"doctor": doctor_id, "provider": provider.pk, "at": at}
-    with prepared() as cursor:
-        cursor.execute(_SHARE_DOCTOR_TAKE_CONSENT, given)
-        found = cursor.fetchone()
+    found = ask(_SHARE_DOCTOR_TAKE_CONSENT, given).fetchone()
     if found is None:
         raise NotVisible
     if not found[0]:
@@ -71,8 +67,7 @@ def take_pair(*, doctor_id: UUID, provider: InsuranceProvider, at: datetime) -> 
 
 def take_day(doctor_id: UUID, day: date) -> None:
     """Let changes that must count a doctor's day come one by one."""
-    with prepared() as cursor:
-        cursor.execute(_TAKE_DAY, [lock_number(f"day {doctor_id} {day}")])
+    ask(_TAKE_DAY, [lock_number(f"day {doctor_id} {day}")])
 
 
 def take_appointment(appointment: Appointment) -> Appointment:

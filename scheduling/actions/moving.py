@@ -1,3 +1,4 @@
+from copy import copy
 from datetime import datetime
 
 from registry import ledger
@@ -88,14 +89,14 @@ def move(
 
 
 def _move(standing: Appointment, wanted: Wanted, *, by: User | InsuranceProvider) -> None:
-    before = standing.appointment_time, standing.local_date
+    before = copy(standing)
     # Moves into one day come one by one: two updates that meet in the exclusion constraint wait
     # for each other, and the database would have to break it.
     slot = wanted.slot_to_move_to()
     lanes.put(standing, slot)
     standing.version += 1
     others = lanes.standing_of(standing, wanted.at)
-    if isinstance(by, InsuranceProvider) and standing.local_date != before[1]:
+    if isinstance(by, InsuranceProvider) and standing.local_date != before.local_date:
         lanes.check_limit(standing, others)
     if not lanes.take_lane(
         standing,
@@ -110,8 +111,8 @@ def _move(standing: Appointment, wanted: Wanted, *, by: User | InsuranceProvider
         subject=standing,
         by=by,
         at=wanted.at,
-        moved_from=before[0].isoformat(),
+        moved_from=before.appointment_time.isoformat(),
         moved_to=standing.appointment_time.isoformat(),
     )
     tell("appointment.rescheduled", standing, at=wanted.at)
-    refresh_days(standing, before[1], standing.local_date)
+    refresh_days(before, standing)

@@ -1,4 +1,6 @@
-from datetime import date, datetime
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
 from registry import ledger
 from scheduling import openings
@@ -19,10 +21,19 @@ def tell(event_type: str, appointment: Appointment, *, at: datetime) -> None:
     )
 
 
-def refresh_days(appointment: Appointment, *days: date) -> None:
-    """Bring the open days of an appointment's doctor in line, last of all in its transaction.
+def refresh_days(*visits: Appointment) -> None:
+    """Bring the doctor's open days in line where these are or were, last of all in a transaction.
 
     Holds are in no open day: they end with the clock.
     """
-    for day in sorted(set(days)):
-        openings.refresh(doctor_id=appointment.doctor_id, first=day, last=day)
+    for local_date, on_one_day in groupby(sorted(visits, key=_date), key=_date):
+        same_day = list(on_one_day)
+        openings.refresh(
+            doctor_id=same_day[0].doctor_id,
+            starts_at=min(one.appointment_time for one in same_day),
+            ends_at=max(one.ends_at for one in same_day),
+            local_date=local_date,
+        )
+
+
+_date = attrgetter("local_date")

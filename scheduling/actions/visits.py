@@ -117,7 +117,7 @@ def undo(*, appointment: Appointment, by: User, at: datetime) -> Appointment:
     )
     tell(_EVENTS[Status(standing.status)], standing, at=at)
     if undone == Status.CANCELLED:
-        refresh_days(standing, standing.local_date)
+        refresh_days(standing)
     return standing
 
 

@@ -7,7 +7,7 @@ from scheduling.diary.days import (
     entries,
     weekly_hours,
 )
-from scheduling.diary.loading import load, load_many, rules_of
+from scheduling.diary.loading import ask_for, load, load_many, rules_of
 from scheduling.diary.questions import (
     free_slots,
     free_slots_or_reasons,
@@ -21,6 +21,7 @@ from scheduling.diary.questions import (
 __all__ = [
     "Entry",
     "appointments_between",
+    "ask_for",
     "changes_of_hours",
     "entries",
     "free_slots",

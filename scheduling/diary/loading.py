@@ -5,7 +5,7 @@ driver makes a Python object of each column of hundreds of rows. What is taken i
 that each of its columns is one list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from registry.models import Doctor
-from registry.statements import prepared
+from registry.statements import ask
 from scheduling import slots
 from scheduling.models import AvailabilityException, BookingRules
 from scheduling.slots import Closure, Extra, Rules, Schedule, Taken, Terms, Window
@@ -113,15 +113,23 @@ def load(
         at: aware instant of the question; a hold that has run out by then takes no place.
         ignoring: a hold or appointment that is to be had itself or moved: it takes no place.
     """
-    found = _load([doctor.pk], starts_at, ends_at, at, ignoring)
+    found = _ask([doctor.pk], starts_at, ends_at, at, ignoring)()
     return found[doctor.pk]
+
+
+def ask_for(
+    *, doctor_id: UUID, starts_at: datetime, ends_at: datetime, at: datetime
+) -> Callable[[], Schedule]:
+    """Ask as `load`, `together` with other questions; what is given reads the answer."""
+    read = _ask([doctor_id], starts_at, ends_at, at, None)
+    return lambda: read()[doctor_id]
 
 
 def load_many(
     *, doctor_ids: Sequence[UUID], starts_at: datetime, ends_at: datetime, at: datetime
 ) -> dict[UUID, Schedule]:
     """Load what decides the slots of several doctors, as `load`; who is unknown is left out."""
-    return _load(doctor_ids, starts_at, ends_at, at, None)
+    return _ask(doctor_ids, starts_at, ends_at, at, None)()
 
 
 def rules_of(doctor: Doctor) -> Rules:
@@ -131,35 +139,38 @@ def rules_of(doctor: Doctor) -> Rules:
     return _rules(*row) if row else Rules()
 
 
-def _load(
+def _ask(
     doctor_ids: Sequence[UUID],
     starts_at: datetime,
     ends_at: datetime,
     at: datetime,
     ignoring: UUID | None,
-) -> dict[UUID, Schedule]:
-    with prepared() as cursor:
-        cursor.execute(
-            _SCHEDULES,
-            {
-                "doctors": list(doctor_ids),
-                "at": at,
-                "ignoring": ignoring,
-                # Tokens count from the morning of the local day in which the period begins, and
-                # a night of the day before may reach into that.
-                "first_date": starts_at.astimezone(UTC).date() - 3 * _DAY,
-                "last_date": ends_at.astimezone(UTC).date() + 2 * _DAY,
-                "exceptions_from": starts_at - 2 * _DAY,
-                "exceptions_until": ends_at + 2 * _DAY,
-                # Nobody has a place longer than a slot. Most a day counts whole local days.
-                "near_from": starts_at - slots.LONGEST_SLOT,
-                "near_until": ends_at,
-                "days_from": starts_at - _LONGEST_DAY - slots.LONGEST_SLOT,
-                "days_until": ends_at + _LONGEST_DAY,
-            },
-        )
-        rows = [_Row(*values) for values in cursor.fetchall()]
-    return {row.doctor_id: _schedule(row) for row in rows}
+) -> Callable[[], dict[UUID, Schedule]]:
+    answer = ask(
+        _SCHEDULES,
+        {
+            "doctors": list(doctor_ids),
+            "at": at,
+            "ignoring": ignoring,
+            # Tokens count from the morning of the local day in which the period begins, and
+            # a night of the day before may reach into that.
+            "first_date": starts_at.astimezone(UTC).date() - 3 * _DAY,
+            "last_date": ends_at.astimezone(UTC).date() + 2 * _DAY,
+            "exceptions_from": starts_at - 2 * _DAY,
+            "exceptions_until": ends_at + 2 * _DAY,
+            # Nobody has a place longer than a slot. Most a day counts whole local days.
+            "near_from": starts_at - slots.LONGEST_SLOT,
+            "near_until": ends_at,
+            "days_from": starts_at - _LONGEST_DAY - slots.LONGEST_SLOT,
+            "days_until": ends_at + _LONGEST_DAY,
+        },
+    )
+
+    def read() -> dict[UUID, Schedule]:
+        rows = map(_Row._make, answer.fetchall())
+        return {row.doctor_id: _schedule(row) for row in rows}
+
+    return read
 
 
 def _schedule(row: _Row) -> Schedule:

@@ -5,16 +5,20 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from registry.statements import prepared
-from scheduling import slots
-from scheduling.openings.rows import Dates, bring_days_in_line, bring_in_line
+from registry.statements import ask, together
+from scheduling import diary, slots
+from scheduling.openings import rows
+from scheduling.openings.rows import AFTER_ALL_HOLDS, Dates, ask_for_kept, bring_in_line
+from scheduling.slots import OpenDay, Schedule
 
 _DAY = timedelta(days=1)
+_LONGEST_DAY = timedelta(hours=25)
 # Days are added when fewer than these are left after the horizon: the local date of its end may
 # be a day off UTC's, and whoever adds them may be a day late.
 _SPARE = timedelta(days=2)
 _AHEAD = timedelta(days=7)
 _EVERYTHING = (date.min, date.max)
+_NEVER = (date.max, date.min)
 # Its doctors are locked meanwhile: for a tenth of a second.
 BATCH = 50
 
@@ -45,25 +49,70 @@ _OVERDUE = """
 """
 
 
-def refresh(*, doctor_id: UUID, first: date, last: date) -> None:
-    """Bring a doctor's open days from `first` to `last` in line with what the transaction changed.
+def refresh(*, doctor_id: UUID, starts_at: datetime, ends_at: datetime, local_date: date) -> None:
+    """Bring a doctor's open days in line after the transaction changed who comes when.
 
     Dates that are not kept are left alone, and so is a doctor for whom none are. Whoever else
     changes this doctor's appointments waits until the commit.
 
     Args:
-        first, last: local dates at the place of what was changed, both included.
+        starts_at, ends_at: aware instants between which somebody has a place, or had one.
+        local_date: the date of that at its own place.
     """
-    with prepared() as cursor:
-        cursor.execute(_HEAD, [doctor_id])
-        head = cursor.fetchone()
-    if head is None:
+    # What started longer ago is over by then.
+    since = starts_at - slots.LONGEST_SLOT
+    with together():
+        # Once the head is had, all that others have committed is seen.
+        head = ask(_HEAD, [doctor_id])
+        # Every local day, wherever it is, that a slot at this time may be on.
+        ask_schedule = diary.ask_for(
+            doctor_id=doctor_id,
+            starts_at=since - _LONGEST_DAY,
+            ends_at=ends_at + _LONGEST_DAY + slots.LONGEST_SLOT,
+            at=AFTER_ALL_HOLDS,
+        )
+        ask_kept = ask_for_kept([doctor_id], first=_utc(since) - _DAY, last=_utc(ends_at) + _DAY)
+    covered: Dates | None = head.fetchone()
+    if covered is None:
         return
-    # A slot of the evening before may share time with the change, and at a place in another zone
-    # it may have a date two days off.
-    dates = max(first - 2 * _DAY, head[0]), min(last + 2 * _DAY, head[1])
-    if dates[0] <= dates[1]:
-        bring_days_in_line(doctor_id, *dates)
+    schedule = ask_schedule()
+    touched = _touched(schedule, since, ends_at, local_date)
+    if not touched:
+        return
+
+    def is_touched(day: OpenDay) -> bool:
+        at_its_place = touched.get(day.location_id, _NEVER)
+        return all(first <= day.local_date <= last for first, last in (covered, at_its_place))
+
+    every = slots.open_days(
+        schedule,
+        first=min(first for first, _ in touched.values()),
+        last=max(last for _, last in touched.values()),
+    )
+    rows.write_differences(
+        doctor_id,
+        right=[day for day in every if is_touched(day)],
+        kept=[day.open for day in ask_kept() if is_touched(day.open)],
+    )
+
+
+def _touched(
+    schedule: Schedule, since: datetime, until: datetime, local_date: date
+) -> dict[UUID, Dates]:
+    """Give the first and the last date of the slots between two instants, at each place."""
+    zones = {window.terms.location_id: window.terms.zone for window in schedule.windows}
+    zones |= {extra.terms.location_id: extra.terms.zone for extra in schedule.extras}
+    touched = {
+        place: (since.astimezone(zone).date(), until.astimezone(zone).date())
+        for place, zone in zones.items()
+    }
+    if schedule.rules.most_per_day is None:
+        return touched
+    # It counts the date of an appointment at its own place, and closes that date at all of them.
+    return {
+        place: (min(first, local_date), max(last, local_date))
+        for place, (first, last) in touched.items()
+    }
 
 
 def refresh_all(*, doctor_id: UUID, at: datetime) -> None:
@@ -116,7 +165,7 @@ def overdue(*, at: datetime, most: int) -> list[UUID]:
         most: how many doctors at most.
     """
     values: dict[str, Any] = {
-        "last": _today(at) + _SPARE,
+        "last": _utc(at) + _SPARE,
         "horizon": slots.Rules().horizon.days,
         "limit": most,
     }
@@ -128,8 +177,8 @@ def overdue(*, at: datetime, most: int) -> list[UUID]:
 def _make(doctor_ids: list[UUID], at: datetime) -> None:
     values: dict[str, Any] = {
         "doctor_ids": doctor_ids,
-        "first": _today(at) - _DAY,
-        "last": _today(at) + _AHEAD,
+        "first": _utc(at) - _DAY,
+        "last": _utc(at) + _AHEAD,
         "horizon": slots.Rules().horizon.days,
     }
     with connection.cursor() as cursor:
@@ -138,5 +187,5 @@ def _make(doctor_ids: list[UUID], at: datetime) -> None:
     bring_in_line(covered, within=dict.fromkeys(covered, _EVERYTHING))
 
 
-def _today(at: datetime) -> date:
-    return at.astimezone(UTC).date()
+def _utc(instant: datetime) -> date:
+    return instant.astimezone(UTC).date()

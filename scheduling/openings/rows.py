@@ -1,18 +1,18 @@
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
-from registry.statements import prepared
+from registry.statements import ask, write
 from scheduling import diary, slots
 from scheduling.slots import OpenDay
 
 Dates = tuple[date, date]
 
 # By then every hold has run out. A hold lasts minutes: a search asks for it, no row knows of it.
-_AFTER_ALL_HOLDS = datetime(2999, 1, 1, tzinfo=UTC)
+AFTER_ALL_HOLDS = datetime(2999, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 # No zone is 15 hours off UTC.
 _FARTHEST_ZONE = timedelta(hours=15)
@@ -117,7 +117,7 @@ def computed(dates: Mapping[UUID, Dates]) -> dict[UUID, list[OpenDay]]:
         doctor_ids=list(dates),
         starts_at=_midnight(min(first for first, _ in dates.values())) - _FARTHEST_ZONE,
         ends_at=_midnight(max(last for _, last in dates.values())) + _DAY + _FARTHEST_ZONE,
-        at=_AFTER_ALL_HOLDS,
+        at=AFTER_ALL_HOLDS,
     )
     return {
         doctor_id: [
@@ -131,9 +131,8 @@ def computed(dates: Mapping[UUID, Dates]) -> dict[UUID, list[OpenDay]]:
 
 def right(dates: Mapping[UUID, Dates]) -> list[Day]:
     """Compute the open days that should be kept of some doctors."""
-    with prepared() as cursor:
-        cursor.execute(_LABELS, [list(dates)])
-        labels = {place: (specialization, city) for place, specialization, city in cursor}
+    rows = ask(_LABELS, [list(dates)]).fetchall()
+    labels = {place: (specialization, city) for place, specialization, city in rows}
     return [
         Day(doctor_id, day, *labels[day.location_id])
         for doctor_id, days in computed(dates).items()
@@ -143,31 +142,31 @@ def right(dates: Mapping[UUID, Dates]) -> list[Day]:
 
 def kept(doctor_ids: Sequence[UUID], *, first: date = date.min, last: date = date.max) -> list[Day]:
     """Read the open days of some doctors as they stand."""
-    with prepared() as cursor:
-        cursor.execute(_KEPT, {"doctors": list(doctor_ids), "first": first, "last": last})
-        return [
-            Day(row[0], OpenDay._make([*row[1:8], int(row[8][::-1], 2)]), *row[9:])
-            for row in cursor
-        ]
+    return ask_for_kept(doctor_ids, first=first, last=last)()
 
 
-def bring_days_in_line(doctor_id: UUID, first: date, last: date) -> None:
-    """Compute a few open days of one doctor and write only what differs, which is mostly one row.
+def ask_for_kept(doctor_ids: Sequence[UUID], *, first: date, last: date) -> Callable[[], list[Day]]:
+    """Ask for what is `kept`, `together` with other questions; what is given reads the answer."""
+    answer = ask(_KEPT, {"doctors": list(doctor_ids), "first": first, "last": last})
+    return lambda: [
+        Day(row[0], OpenDay._make([*row[1:8], int(row[8][::-1], 2)]), *row[9:])
+        for row in answer.fetchall()
+    ]
 
-    Call it with the head locked: what others have committed before is then seen.
-    """
-    right_days = {
-        (day.local_date, day.location_id, day.mode): day
-        for day in computed({doctor_id: (first, last)})[doctor_id]
-    }
-    kept_days = {day.key[1:]: day.open for day in kept([doctor_id], first=first, last=last)}
-    with prepared() as cursor:
-        for day, place, mode in kept_days.keys() - right_days.keys():
-            gone: dict[str, Any] = {"doctor": doctor_id, "day": day, "place": place, "mode": mode}
-            cursor.execute(_DROP_ONE, gone)
-        for key, wanted in right_days.items():
-            if kept_days.get(key) != wanted:
-                cursor.execute(_PUT_ONE, _values(wanted))
+
+def write_differences(doctor_id: UUID, *, right: list[OpenDay], kept: list[OpenDay]) -> None:
+    """Write where a few of a doctor's open days are not kept as is right, mostly in one row."""
+    right_days = {_key(day): day for day in right}
+    kept_days = {_key(day): day for day in kept}
+    for day, place, mode in kept_days.keys() - right_days.keys():
+        write(_DROP_ONE, {"doctor": doctor_id, "day": day, "place": place, "mode": mode})
+    for key, wanted in right_days.items():
+        if kept_days.get(key) != wanted:
+            write(_PUT_ONE, _values(wanted))
+
+
+def _key(day: OpenDay) -> tuple[date, UUID, str]:
+    return day.local_date, day.location_id, day.mode
 
 
 def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) -> None:

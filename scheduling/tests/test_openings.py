@@ -33,6 +33,18 @@ def opened(**window: Any) -> tuple[Doctor, DoctorLocation]:
     return doctor, place
 
 
+def refresh(
+    doctor: Doctor, starts_at: datetime = TUESDAY_AT_9, local_date: date | None = None
+) -> None:
+    """Bring the days in line around a quarter of an hour."""
+    openings.refresh(
+        doctor_id=doctor.pk,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=15),
+        local_date=local_date or starts_at.date(),
+    )
+
+
 def open_dates(doctor: Doctor) -> list[date]:
     rows = OpenDay.objects.filter(doctor=doctor).order_by("local_date")
     return list(rows.values_list("local_date", flat=True))
@@ -98,7 +110,7 @@ def test_a_refresh_writes_only_what_differs() -> None:
     before = written()
     make_appointment(doctor, make_provider(), place)
 
-    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY + DAY)
+    refresh(doctor)
 
     assert {day for day, row in written().items() if row != before[day]} == {TUESDAY}
     assert OpenDay.objects.get(local_date=TUESDAY).free == 15
@@ -108,14 +120,14 @@ def test_a_refresh_takes_three_statements(django_assert_num_queries: Any) -> Non
     doctor, _ = opened()
 
     with django_assert_num_queries(3):
-        openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+        refresh(doctor)
 
 
 def test_a_day_that_is_full_is_not_open() -> None:
     doctor, place = opened(end_time=time(9, 15))
     make_appointment(doctor, make_provider(), place)
 
-    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+    refresh(doctor)
 
     assert TUESDAY not in open_dates(doctor)
     assert TUESDAY + WEEK in open_dates(doctor)
@@ -125,7 +137,7 @@ def test_holds_are_in_no_open_day() -> None:
     doctor, place = opened()
     make_appointment(doctor, make_provider(), place, status="HELD")
 
-    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+    refresh(doctor)
 
     assert OpenDay.objects.get(local_date=TUESDAY).free == 16
 
@@ -133,10 +145,9 @@ def test_holds_are_in_no_open_day() -> None:
 def test_dates_that_are_not_covered_are_left_alone() -> None:
     doctor, place = opened()
     before = written()
-    far = TUESDAY + 20 * WEEK
     make_appointment(doctor, make_provider(), place, appointment_time=TUESDAY_AT_9 + 20 * WEEK)
 
-    openings.refresh(doctor_id=doctor.pk, first=far, last=far)
+    refresh(doctor, TUESDAY_AT_9 + 20 * WEEK)
 
     assert written() == before
 
@@ -145,7 +156,7 @@ def test_a_doctor_without_a_head_is_left_alone() -> None:
     doctor = make_doctor()
     make_window(doctor)
 
-    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+    refresh(doctor)
 
     assert not OpenDay.objects.exists()
 
@@ -160,7 +171,7 @@ def test_a_booking_takes_time_from_a_place_where_it_is_another_date() -> None:
     openings.refresh_all(doctor_id=doctor.pk, at=NOW)
     make_appointment(doctor, make_provider(), here)
 
-    openings.refresh(doctor_id=doctor.pk, first=TUESDAY, last=TUESDAY)
+    refresh(doctor)
 
     assert openings.differences(doctor_ids=[doctor.pk]) == []
 
@@ -281,6 +292,44 @@ def test_a_change_is_seen_where_the_date_is_two_days_off() -> None:
     starts_at = datetime(2026, 11, 25, 10, tzinfo=UTC)
 
     make_appointment(doctor, make_provider(), ahead, appointment_time=starts_at)
-    openings.refresh(doctor_id=doctor.pk, first=date(2026, 11, 26), last=date(2026, 11, 26))
+    refresh(doctor, starts_at, date(2026, 11, 26))
 
     assert openings.differences(doctor_ids=[doctor.pk]) == []
+
+
+def test_a_date_that_only_another_place_has_stays_as_it_is() -> None:
+    """What was booked there long before the change is not looked at, and not forgotten."""
+    doctor = make_doctor()
+    here = make_location(doctor)
+    there = make_location(doctor, timezone="America/New_York")
+    make_window(doctor, here, day_of_week=0, start_time=time(0), end_time=time(1))
+    make_window(doctor, here, start_time=time(12), end_time=time(13))
+    make_window(doctor, there, day_of_week=0, start_time=time(20), end_time=time(21))
+    monday = datetime(2026, 11, 29, 18, 30, tzinfo=UTC)
+    make_appointment(doctor, make_provider(), here, appointment_time=monday)
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    starts_at = datetime(2026, 12, 1, 6, 30, tzinfo=UTC)
+
+    make_appointment(doctor, make_provider(), here, appointment_time=starts_at)
+    refresh(doctor, starts_at, date(2026, 12, 1))
+
+    assert openings.differences(doctor_ids=[doctor.pk]) == []
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_day_is_full_at_every_place_and_only_then(most: int) -> None:
+    doctor = make_doctor()
+    ahead = make_location(doctor, timezone="Pacific/Kiritimati")
+    behind = make_location(doctor, timezone="Pacific/Pago_Pago")
+    make_window(doctor, ahead, day_of_week=3)
+    make_window(doctor, behind, day_of_week=3, start_time=time(22), end_time=time(23))
+    BookingRules.objects.create(doctor=doctor, most_per_day=most)
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    thursday = date(2026, 11, 26)
+    starts_at = datetime(2026, 11, 25, 19, tzinfo=UTC)
+
+    make_appointment(doctor, make_provider(), ahead, appointment_time=starts_at)
+    refresh(doctor, starts_at, thursday)
+
+    assert openings.differences(doctor_ids=[doctor.pk]) == []
+    assert (thursday in open_dates(doctor)) == (most > 1)

@@ -28,13 +28,12 @@ def book_at_once(doctor: Doctor) -> None:
     """Let two insurers book; each writes only when both have computed, if both get so far."""
     providers = [make_consent(doctor=doctor).insurance_provider for _ in range(2)]
     both_computed = Barrier(2)
-    compute = rows.computed
+    write = rows.write_differences
 
-    def computed_and_waited(dates: Any) -> Any:
-        found = compute(dates)
+    def write_when_both_computed(*given: Any, **named: Any) -> None:
         with suppress(BrokenBarrierError):
             both_computed.wait(timeout=1)
-        return found
+        write(*given, **named)
 
     def book(number: int, provider: InsuranceProvider) -> None:
         actions.book(
@@ -51,7 +50,7 @@ def book_at_once(doctor: Doctor) -> None:
         connection.close()
 
     with (
-        patch("scheduling.openings.rows.computed", computed_and_waited),
+        patch.object(rows, "write_differences", write_when_both_computed),
         ThreadPoolExecutor(2) as pool,
     ):
         list(pool.map(book, range(2), providers))

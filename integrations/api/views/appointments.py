@@ -12,7 +12,7 @@ from integrations import representations
 from integrations.actions.answers import Answer
 from integrations.api import bookings, cursors, once
 from integrations.api.periods import end_of, start_of
-from integrations.api.permissions import Needs, appointments_seen, doctor_seen
+from integrations.api.permissions import Needs, appointments_seen
 from integrations.api.preconditions import if_match, version_to_match
 from integrations.api.serializers import (
     AppointmentIn,
@@ -114,18 +114,15 @@ class Appointments(InsurerView):
         query_of(Exact, request.query_params)
         attempt = once.attempt_of(request)
         wanted = AppointmentIn.read(request.data)
-        # Before a replay too: what may not be seen any more is not shown again.
-        seen = doctor_seen(
-            self.provider, wanted["doctor_id"], at=self.at, data_class=DataClass.APPOINTMENTS
-        )
         answer = once.answer(
             attempt,
             provider=self.provider,
             route="/appointments",
             at=self.at,
-            effect=lambda: bookings.book(self.provider, seen, wanted, at=self.at),
+            effect=lambda: bookings.book(self.provider, wanted, at=self.at),
         )
-        return _told(bookings.as_shared_now(answer, seen), instance=request.path)
+        shown = bookings.as_shared_now(answer, self.provider, at=self.at)
+        return _told(shown, instance=request.path)
 
 
 class OneAppointment(InsurerView):
@@ -171,7 +168,7 @@ class OneAppointment(InsurerView):
         wanted = MoveIn.read(request.data)
         answer = once.answer_now(
             lambda: bookings.move(
-                self.appointment, self.provider, self.seen, wanted, version=version, at=self.at
+                self.appointment, self.provider, wanted, version=version, at=self.at
             )
         )
         return _told(answer, instance=request.path)

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from consent.models import DataClass
 from integrations.actions.answers import Answer
 from integrations.api import bookings, once
-from integrations.api.permissions import Needs, doctor_seen
+from integrations.api.permissions import Needs
 from integrations.api.serializers import Exact, HoldIn, query_of
 from integrations.api.shapes import HoldOut
 from integrations.api.views.base import InsurerView
@@ -54,19 +54,17 @@ class Holds(InsurerView):
         query_of(Exact, request.query_params)
         attempt = once.attempt_of(request) if "Idempotency-Key" in request.headers else None
         wanted = HoldIn.read(request.data)
-        seen = doctor_seen(
-            self.provider, wanted["doctor_id"], at=self.at, data_class=DataClass.APPOINTMENTS
-        )
 
         def hold() -> Answer:
-            return bookings.hold(self.provider, seen, wanted, at=self.at)
+            return bookings.hold(self.provider, wanted, at=self.at)
 
         if attempt is None:
             return once.told(once.answer_now(hold), instance=request.path)
         answer = once.answer(
             attempt, provider=self.provider, route="/holds", at=self.at, effect=hold
         )
-        return once.told(bookings.as_shared_now(answer, seen), instance=request.path)
+        shown = bookings.as_shared_now(answer, self.provider, at=self.at)
+        return once.told(shown, instance=request.path)
 
 
 class RenewHold(InsurerView):
