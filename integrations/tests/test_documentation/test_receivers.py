@@ -198,10 +198,11 @@ def test_an_address_is_registered_tested_and_sent_again_as_the_guide_says(
                 printed.append(session.run(code))
                 deliver()
 
-    asked, tested, sent, rotated = printed
+    asked, tested, enabled, sent, rotated = printed
     assert json.loads(asked) == {"type": "endpoint.challenge", "status": "PENDING"}
     assert '"status": "ENABLED"' in tested
     assert '"type": "ping"' in tested
+    assert json.loads(enabled) == "ENABLED"
     assert '"status": "DELIVERED"' in sent
     assert json.loads(rotated)["secret"] != endpoint.secret
     assert (tmp_path / "heard.txt").read_text() == "ping \n"
