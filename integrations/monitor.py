@@ -80,9 +80,7 @@ def push_lags() -> list[PushLag]:
         .values_list("insurance_provider__slug", "sync_status")
         .annotate(number=Count("pk"), oldest=Min("next_attempt_at"))
     )
-    return [
-        PushLag(slug, status, Waiting(number, oldest)) for slug, status, number, oldest in rows
-    ]
+    return [PushLag(slug, status, Waiting(number, oldest)) for slug, status, number, oldest in rows]
 
 
 def attempts_by_outcome(*, at: datetime, within: timedelta) -> dict[str, int]:
