@@ -14,6 +14,7 @@ from registry.reference import Specialization
 from registry.statements import prepared
 from scheduling import slots
 from scheduling.openings import statements
+from scheduling.openings.rows import array
 from scheduling.openings.wanted import Found, Near, Wanted
 
 # A local date lasts 25 hours at most.
@@ -129,7 +130,7 @@ class Candidates:
         if self._walk is None:
             return False
         statement = statements.passed(self._asks)
-        ((passed,),) = self._rows(statement, without=_array(without), walk=self._walk)
+        ((passed,),) = self._rows(statement, without=array(without), walk=self._walk)
         return bool(passed >= self._walk)
 
     def _few(self, doctors: str, most: int) -> list[UUID] | None:
@@ -145,8 +146,8 @@ class Candidates:
         rows = self._rows(
             statements.candidates(by_doctor=doctors is not None, asks=self._asks),
             size=size,
-            without=_array(without),
-            doctors=_array(doctors or ()),
+            without=array(without),
+            doctors=array(doctors or ()),
             walk=self._walk,
         )
         return [_candidate(*orjson.loads(row)) for (row,) in rows]
@@ -186,11 +187,6 @@ def _candidate(
         distance_km,
         first,
     )
-
-
-def _array(ids: Collection[UUID]) -> str:
-    """Write ids as PostgreSQL reads an array, which takes the driver much longer."""
-    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def _box(near: Near | None) -> dict[str, float]:

@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
 from registry.statements import ask, write
@@ -181,14 +182,14 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
         cursor.execute(
             _PUT,
             {
-                "places": _array(day.location_id for day in days),
-                "modes": _array(day.mode for day in days),
-                "dates": _array(day.local_date for day in days),
-                "firsts": _array(day.first_free_at.isoformat() for day in days),
-                "lasts": _array(day.last_free_at.isoformat() for day in days),
-                "free": _array(day.free for day in days),
-                "steps": _array(day.step_minutes for day in days),
-                "starts": _array(f"{day.starts:b}"[::-1] for day in days),
+                "places": array(day.location_id for day in days),
+                "modes": array(day.mode for day in days),
+                "dates": array(day.local_date for day in days),
+                "firsts": array(day.first_free_at for day in days),
+                "lasts": array(day.last_free_at for day in days),
+                "free": array(day.free for day in days),
+                "steps": array(day.step_minutes for day in days),
+                "starts": array(f"{day.starts:b}"[::-1] for day in days),
                 "doctors": list(within),
                 "froms": [first for first, _ in within.values()],
                 "tos": [last for _, last in within.values()],
@@ -209,12 +210,12 @@ def _values(day: OpenDay) -> dict[str, Any]:
     }
 
 
-def _array(values: Iterable[object]) -> str:
-    """Write values that need no quotes as PostgreSQL reads an array.
+def array(values: Iterable[object]) -> str:
+    """Write values that need no escapes as PostgreSQL reads an array, which is nearly JSON.
 
     The driver takes as long for it as all else together.
     """
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + orjson.dumps(list(values)).decode()[1:-1] + "}"
 
 
 def _pieces(first: date, last: date) -> Iterator[Dates]:

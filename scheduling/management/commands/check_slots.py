@@ -1,3 +1,4 @@
+import gc
 from argparse import ArgumentParser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,8 @@ class Command(BaseCommand):
             doctors = doctors.filter(pk__in=doctor)
         if after:
             doctors = doctors.filter(pk__gt=after)
+        # What is there by now stays: looking through it for garbage took a tenth of the time.
+        gc.freeze()
         ids, size, total = list(doctors), openings.BATCH, 0
         batches = [ids[begin : begin + size] for begin in range(0, len(ids), size)]
         with (
