@@ -17,7 +17,7 @@ _YEARS = range(1900, 2200)
 _IN_YEARS = "^(19|20|21)[0-9]{2}-"
 _INSTANT_SHAPE = {"type": "string", "format": "date-time", "pattern": _IN_YEARS}
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
-_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 

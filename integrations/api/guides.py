@@ -22,6 +22,7 @@ _FILES = {
     "webhooks": "guides/webhooks.md",
     "catching-up": "guides/catching-up.md",
     "clients": "clients.md",
+    "api-changelog": "api-changelog.md",
 }
 # What the files say where each DocPort has an address of its own.
 _ADDRESS = "https://docport.example"

@@ -20,21 +20,22 @@ from integrations.tests.insurers import Caller, make_caller
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 
 CHANGELOG = Path(__file__).resolve().parents[2] / "docs" / "api-changelog.md"
+PAGE = "/api/docs/guides/api-changelog/"
 NEXT = "2027-02-01"
 OLD_CALL = Deprecation(
     since=datetime(2027, 2, 1, tzinfo=UTC),
     gone_at=datetime(2027, 9, 1, tzinfo=UTC),
-    told_at="/api/docs/#old-call",
+    told_at=f"{PAGE}#old-call",
 )
 OLD_PARAMETER = Deprecation(
     since=datetime(2027, 3, 1, tzinfo=UTC),
     gone_at=datetime(2027, 8, 1, tzinfo=UTC),
-    told_at="/api/docs/#old-parameter",
+    told_at=f"{PAGE}#old-parameter",
 )
 OLD_FIELD = Deprecation(
     since=datetime(2027, 4, 1, tzinfo=UTC),
     gone_at=datetime(2027, 10, 1, tzinfo=UTC),
-    told_at="/api/docs/#old-field",
+    told_at=f"{PAGE}#old-field",
 )
 
 
@@ -147,7 +148,7 @@ def test_a_call_that_is_on_its_way_out_says_so(caller: Caller) -> None:
     assert answer["Deprecation"] == f"@{int(OLD_CALL.since.timestamp())}"
     assert answer["Sunset"] == "Wed, 01 Sep 2027 00:00:00 GMT"
     assert answer["Link"] == (
-        '<http://127.0.0.1:8000/api/docs/#old-call>; rel="deprecation"; type="text/html"'
+        f'<http://127.0.0.1:8000{PAGE}#old-call>; rel="deprecation"; type="text/html"'
     )
     assert call(caller, "HEAD")["Deprecation"] == answer["Deprecation"]
 
@@ -164,8 +165,8 @@ def test_a_parameter_that_is_on_its_way_out_says_so_when_it_is_used(caller: Call
     assert answer["Deprecation"] == f"@{int(OLD_CALL.since.timestamp())}"
     assert answer["Sunset"] == "Sun, 01 Aug 2027 00:00:00 GMT"
     assert [link.partition(">")[0] for link in answer["Link"].split(", ")] == [
-        "<http://127.0.0.1:8000/api/docs/#old-call",
-        "<http://127.0.0.1:8000/api/docs/#old-parameter",
+        f"<http://127.0.0.1:8000{PAGE}#old-call",
+        f"<http://127.0.0.1:8000{PAGE}#old-parameter",
     ]
     assert call(caller, "GET", "/towns?city=Pune")["Sunset"] == "Wed, 01 Sep 2027 00:00:00 GMT"
 
