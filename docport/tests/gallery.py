@@ -31,6 +31,8 @@ STRANGER = {
     "sign-in": "/accounts/login/",
     "forgotten-password": "/accounts/password/reset/",
     "api": "/api/docs/",
+    "api-guide": "/api/docs/guides/first-booking/",
+    "api-guide-webhooks": "/api/docs/guides/webhooks/",
     "no-such-page": "/no-such-page/",
 }
 DOCTOR = {

@@ -6,7 +6,6 @@ from pytest_django import DjangoAssertNumQueries
 from integrations.models import FeedEntry
 from integrations.tests.factories import make_event, make_feed_entry
 from integrations.tests.insurers import make_caller
-from registry.models import OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
@@ -74,16 +73,6 @@ def test_an_event_links_to_what_changed(event_type: str, subject: str, path: str
     (shown,) = caller.get("/events").json()["items"]
 
     assert shown["data"]["href"].endswith("/api/v1" + path.format(doctor=doctor.pk))
-
-
-def test_a_ping_is_about_nobody() -> None:
-    caller = make_caller()
-    event = OutboxEvent.objects.create(
-        type="ping", subject="ping/1", subject_version=1, occurred_at=NOW
-    )
-    make_feed_entry(insurance_provider=caller.provider, event=event)
-
-    assert caller.get("/events").json()["items"][0]["data"] == {}
 
 
 def test_events_older_than_30_days_are_gone() -> None:
