@@ -3,6 +3,7 @@
 `pyproject.toml` loads it with `-p`, so that it works before Django is set up.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,12 @@ def pytest_load_initial_conftests() -> None:
     for limit in ("CALLS_PER_SECOND", "CALLS_PER_HOUR", "CALLS_PER_MINUTE_WITHOUT_KEY"):
         os.environ[limit] = "1000000"
     embedded.start_services()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from looking through thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
