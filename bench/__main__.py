@@ -28,7 +28,7 @@ from bench.table import Row, table
 FEWER_DOCTORS = 10_000
 OPERATIONS = (
     "rebuild", "slots", "search", "search-of-few", "search-beside", "doctors", "unchanged",
-    "events", "booking", "sql", "delivery",
+    "events", "booking", "sql", "strangers", "delivery",
 )  # fmt: skip
 ZONE = ZoneInfo("Asia/Kolkata")
 
@@ -93,6 +93,7 @@ class Runner:
             "events": bench.events,
             "booking": bench.booking,
             "sql": bench.booking_in_sql,
+            "strangers": bench.strangers,
             "delivery": _delivery,
         }
         if self._given.doctors <= FEWER_DOCTORS:

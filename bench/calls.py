@@ -30,6 +30,13 @@ class Caller:
         Raises:
             SystemExit: it was refused.
         """
+        status, content = self.answer(request)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise SystemExit(f"{request.method} {request.path}: {status} {content[:300]!r}")
+        return status, content
+
+    def answer(self, request: Request) -> Reply:
+        """Send one request through every layer; give the answer, whatever it says."""
         made = self._factory.generic(
             request.method,
             request.path,
@@ -53,10 +60,7 @@ class Caller:
         answer: Any = self._site(made.environ, begin)
         content = b"".join(answer)
         answer.close()
-        status = int(statuses[0].split()[0])
-        if status >= HTTPStatus.BAD_REQUEST:
-            raise SystemExit(f"{request.method} {request.path}: {status} {content[:300]!r}")
-        return status, content
+        return int(statuses[0].split()[0]), content
 
 
 def read(file: str, *, count: int) -> Iterable[Request]:

@@ -27,6 +27,7 @@ BOOKING_SQL_TIMES = 2.0
 DOCTORS_SHARE = 0.40
 UNCHANGED_SHARE = 0.90
 EVENTS_SHARE = 0.40
+STRANGERS_WITHIN = 0.10
 REBUILT_PER_SECOND = 500
 MOST_MEGABYTES = 180
 
@@ -142,6 +143,20 @@ class Bench:
             web_cpu=f"{statistics.median(round_trips):.0f} round trips",
             must_reach=f"≤ {BOOKING_SQL_TIMES:.0f} times by hand",
             reached=times <= BOOKING_SQL_TIMES,
+        )
+
+    def strangers(self) -> Row:
+        """Compare the 404 of another insurer's row with that of nobody's, on every route."""
+        key = self.site.keys["sees-few"]
+        shares = self.site.inside("strangers", key, "sees-all", str(self._rounds))
+        route = max(shares, key=lambda route: abs(shares[route] - 1))
+        return Row(
+            "404 of another insurer's row, p95",
+            f"{len(shares)} routes",
+            f"{shares[route]:.2f} of nobody's",
+            median=f"furthest: {route}",
+            must_reach=f"within {STRANGERS_WITHIN:.0%}",
+            reached=abs(shares[route] - 1) <= STRANGERS_WITHIN,
         )
 
     def profiles(self) -> str:

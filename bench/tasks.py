@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from bench.calls import Caller, Waiting, read
 from bench.profiles import profiled
+from bench.strangers import compare
 from integrations.actions import keys
 from integrations.models import Scope
 from registry.models import InsuranceProvider
@@ -63,4 +64,5 @@ TASKS: dict[str, Callable[..., Any]] = {
     "insurers": add_insurers,
     "time-in-database": time_in_database,
     "profile": profile,
+    "strangers": compare,
 }
