@@ -16,7 +16,7 @@ $(shell rm -f $(VENV)/.created)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench gallery requirements
+.PHONY: help run test check bench faults gallery requirements
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -44,6 +44,9 @@ check: $(VENV)/.dev ## Set up, then lint, types, architecture, migrations and de
 bench: $(VENV)/.dev ## Measure against a floor of the same run (DOCTORS=10000, PROFILE=1)
 	@.ci/wrk
 	@$(PY) -m bench --doctors $(DOCTORS) $(if $(PROFILE),--profile)
+
+faults: $(VENV)/.dev ## Break DocPort on purpose and judge what it kept (FAULT="none redis-away")
+	@$(PY) -m faults $(if $(FAULT),--only $(FAULT))
 
 gallery: $(VENV)/.dev ## Take a picture of every screen into var/gallery/
 	.ci/chromium

@@ -178,7 +178,8 @@ class Site:
 @contextmanager
 def servers(var: Path) -> Iterator[dict[str, str]]:
     """Run PostgreSQL and Redis in a folder; give the environment of a site in production."""
-    for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "DOCPORT_ENV"):
+    # Of PGOPTIONS, tests have no commit wait for the disk, and production does.
+    for name in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "DOCPORT_ENV", "PGOPTIONS"):
         os.environ.pop(name, None)
     os.environ["DOCPORT_VAR"] = str(var)
     places = Places.here()
@@ -220,13 +221,19 @@ def _environment(places: Places) -> dict[str, str]:
 
 def new_site(environment: dict[str, str], var: Path, name: str) -> Site:
     """Make an empty database with every table, and the two insurers."""
-    url = urlunsplit(urlsplit(environment["DATABASE_URL"])._replace(path=f"/{name}"))
-    with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as database:
-        database.execute(f"CREATE DATABASE {name}".encode())
-    site = Site(environment | {"DATABASE_URL": url}, var)
+    site = empty_site(environment, var, name)
     site.manage("migrate", "--verbosity=0")
     site.keys = site.inside("insurers")
     return site
+
+
+def empty_site(environment: dict[str, str], var: Path, name: str, template: str = "") -> Site:
+    """Make a database, empty or like another one that nobody uses just now."""
+    url = urlunsplit(urlsplit(environment["DATABASE_URL"])._replace(path=f"/{name}"))
+    like = f" TEMPLATE {template}" if template else ""
+    with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as database:
+        database.execute(f"CREATE DATABASE {name}{like}".encode())
+    return Site(environment | {"DATABASE_URL": url}, var)
 
 
 def free_port() -> int:

@@ -1,6 +1,6 @@
 """The one table that the benchmarks write."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 
 _TITLES = (
@@ -38,8 +38,13 @@ class Row:
 
 def table(rows: Iterable[Row]) -> str:
     """Set rows as a table that Markdown knows too."""
-    lines = [_TITLES, *(row.cells for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_TITLES))]
+    return set_out(_TITLES, [row.cells for row in rows])
+
+
+def set_out(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Set cells below their titles, as a table that Markdown knows too."""
+    lines = [titles, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
     rule = tuple("-" * width for width in widths)
     return "\n".join(
         f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |"

@@ -30,10 +30,14 @@ _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 @dataclass(frozen=True)
 class Program:
-    """A program to run, under the name that its log lines bear."""
+    """A program to run, under the name that its log lines bear.
+
+    Should it die `deaths_allowed` times within a minute, everything is stopped.
+    """
 
     name: str
     command: Sequence[str]
+    deaths_allowed: int = DEATHS_ALLOWED
 
 
 class Console:
@@ -78,10 +82,13 @@ class Child:
     program: Program
     environment: Mapping[str, str]
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
-    deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEATHS_ALLOWED))
+    deaths: deque[float] = field(init=False)
     process: "subprocess.Popen[bytes] | None" = None
     _unfinished: bytes = b""
     _at_end: bool = False
+
+    def __post_init__(self) -> None:
+        self.deaths = deque(maxlen=self.program.deaths_allowed)
 
     def start(self) -> IO[bytes]:
         """Start the program in a session of its own and give the pipe it writes to."""
@@ -122,7 +129,8 @@ class Child:
     def note_death(self, at: float) -> bool:
         """Note a death; true when it was one too many in too short a time."""
         self.deaths.append(at)
-        return len(self.deaths) == DEATHS_ALLOWED and (at - self.deaths[0] <= DEATHS_WITHIN_SECONDS)
+        are_many = len(self.deaths) == self.deaths.maxlen
+        return are_many and at - self.deaths[0] <= DEATHS_WITHIN_SECONDS
 
     def terminate(self) -> None:
         """Ask the program itself to stop; it is the one that knows how to stop its own."""
@@ -272,8 +280,9 @@ class Supervisor:
     def _report(self, child: Child) -> None:
         name = child.program.name
         self._console.say(
-            f"\n{name} ended {DEATHS_ALLOWED} times within a minute, so everything was stopped.\n"
-            f"Its last lines:\n"
+            f"\n{name} ended {child.program.deaths_allowed} times within a minute, "
+            "so everything was stopped.\n"
+            "Its last lines:\n"
         )
         for line in child.tail:
             self._console.say(f"    {line}")

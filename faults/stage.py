@@ -1,0 +1,91 @@
+"""Everything that a fault happens to: a running DocPort, its insurers, and their history."""
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from docport.tests.own_redis import OwnRedis
+from faults import checker
+from faults.checker import Verdict
+from faults.history import WEBHOOK, History
+from faults.load import load
+from faults.reader import reading
+from faults.running import NeverHappened, Programs, eventually, running
+from faults.sink import Sink
+from faults.world import Insurer, add_doctors, add_insurer
+from registry.models import Doctor
+
+SETTLES_WITHIN_SECONDS = 90
+
+
+class Stage:
+    """One DocPort for one fault."""
+
+    def __init__(
+        self,
+        folder: Path,
+        noted: History,
+        sink: Sink,
+        redis: OwnRedis,
+        seconds: float,
+        stack: ExitStack,
+    ) -> None:
+        self.folder, self.history, self.sink, self.redis = folder, noted, sink, redis
+        self.seconds, self.chance = seconds, random.Random(5)
+        self.insurers: list[Insurer] = []
+        self.doctors: list[Doctor] = []
+        self._stack = stack
+        self._programs: Programs | None = None
+
+    @property
+    def programs(self) -> Programs:
+        assert self._programs is not None
+        return self._programs
+
+    def people(self, *, doctors: int = 40, insurers: int = 2) -> None:
+        """Add doctors and insurers who may all see all of them."""
+        self.doctors = add_doctors(doctors)
+        for _ in range(insurers):
+            self.insure(self.doctors)
+
+    def insure(self, doctors: Sequence[Doctor]) -> Insurer:
+        """Add an insurer who may see these doctors."""
+        insurer = add_insurer(doctors, self.sink.url)
+        self.insurers.append(insurer)
+        self.history.note(insurer.webhook)
+        return insurer
+
+    def start(self, application: str = "docport.wsgi", *, feeds: int = 1) -> None:
+        """Start DocPort; the first insurers also read their feeds."""
+        self._programs = self._stack.enter_context(running(self.folder, application))
+        for insurer in self.insurers[:feeds]:
+            self.history.note(insurer.feed)
+            self._stack.enter_context(reading(self.history, self.programs.url, insurer))
+
+    @contextmanager
+    def load(self, doctors: Sequence[Doctor] = (), rate: float = 50) -> Iterator[None]:
+        """Have these doctors changed, or all of them, while the block lasts."""
+        changed = [str(doctor.pk) for doctor in doctors or self.doctors]
+        with load(self.history, changed, rate=rate):
+            yield
+
+    def settle(self, within: float = SETTLES_WITHIN_SECONDS) -> float:
+        """Wait until everybody has heard of everything; give how long that took.
+
+        When it does not come to that, the verdict will name what is lost.
+        """
+        try:
+            return eventually(
+                lambda: not self.judge().lost, within=within, what="all was heard", every=0.5
+            )
+        except NeverHappened:
+            return within
+
+    def judge(self) -> Verdict:
+        return checker.judge(self.history.entries())
+
+    def lags(self, way: str = WEBHOOK, doctors: Sequence[Doctor] = ()) -> list[float]:
+        """Give how long it took from each commit to the first attempt, shortest first."""
+        chosen = [str(doctor.pk) for doctor in doctors]
+        return checker.lags(self.history.entries(), way=way, doctors=chosen)
