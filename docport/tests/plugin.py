@@ -5,7 +5,7 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,12 +21,14 @@ from docport import embedded
 APPEND_ONLY = ["audit_logs", "audit_seals", "doctor_revisions", "consent_events"]
 
 
-def pytest_load_initial_conftests() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
     """Start PostgreSQL and Redis before pytest-django reads the settings."""
     # Tests call faster than any insurer; those of the limits set their own.
     for limit in ("CALLS_PER_SECOND", "CALLS_PER_HOUR", "CALLS_PER_MINUTE_WITHOUT_KEY"):
         os.environ[limit] = "1000000"
     embedded.start_services()
+    return (yield)
 
 
 def pytest_collection_finish() -> None:

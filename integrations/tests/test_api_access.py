@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
 from consent.models import Consent, DataClass
+from consent.tests.factories import make_withdrawn_consent
 from integrations.api.permissions import MayCall, Needs
 from integrations.api.views.account import UnknownPath
 from integrations.api.views.base import InsurerView
@@ -21,7 +22,7 @@ from integrations.models import Scope
 from integrations.tests.doctors import share
 from integrations.tests.factories import make_api_key, make_delivery, make_endpoint
 from integrations.tests.insurers import UNKNOWN_ID, essence, make_caller
-from registry.tests.factories import make_location
+from registry.tests.factories import make_doctor, make_location
 from scheduling.tests.factories import make_appointment, make_window
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
@@ -195,12 +196,19 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
         "delivery_id": str(delivery.pk),
         "consent_id": str(Consent.objects.get(doctor=doctor).pk),
     }
+    withdrawn = make_withdrawn_consent(insurance_provider=caller.provider)
+    unseen = [
+        theirs,
+        # Of nobody, and of an insurer from whom the doctor has withdrawn.
+        theirs | {"doctor_id": str(make_doctor().pk)},
+        theirs | {"doctor_id": str(withdrawn.doctor_id)},
+    ]
     with_ids = [call for call in calls() if "<" in call[1]]
     assert len(with_ids) >= 9
 
     for method, path, _ in with_ids:
         answers = []
-        for ids in (theirs, dict.fromkeys(theirs, UNKNOWN_ID), dict.fromkeys(theirs, "nonsense")):
+        for ids in (*unseen, dict.fromkeys(theirs, UNKNOWN_ID), dict.fromkeys(theirs, "nonsense")):
             filled = filled_in(path, ids)
             client = Client(headers={"Authorization": f"Bearer {caller.key}"})
             response = client.generic(
@@ -208,7 +216,7 @@ def test_no_call_tells_what_belongs_to_another_insurer_from_what_does_not_exist(
             )
             assert response.status_code == 404, path
             answers.append(essence(response))
-        assert answers[0] == answers[1] == answers[2], path
+        assert all(answer == answers[0] for answer in answers), path
     for row in (appointment, hold):
         before = row.status
         row.refresh_from_db()
