@@ -75,7 +75,8 @@ _PAIRS = """(
         AND event.doctor_id IS NOT NULL
     ORDER BY event.doctor_id, entry.insurance_provider_id
 ) AS pair"""
-# An edit waits its turn behind a failure. Insurers without an address are not pushed to.
+# An edit waits its turn behind a failure, and behind no backfill. Insurers without an address are
+# not pushed to.
 _MARK_DUE = f"""
     INSERT INTO provider_doctor_sync AS sync (
         id, doctor_id, insurance_provider_id, sync_status, wanted, sent, version_sent, state_hash,
@@ -92,6 +93,7 @@ _MARK_DUE = f"""
                       ELSE sync.sync_status END,
         next_attempt_at = CASE sync.sync_status WHEN 'IN_STEP' THEN %(at)s
                           ELSE sync.next_attempt_at END,
+        is_backfill = false,
         updated_at = %(at)s
 """  # noqa: S608  Our own subquery.
 # A step of the consent changes what an insurer must hold, so it waits behind no failure, and it

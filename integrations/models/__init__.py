@@ -5,13 +5,13 @@ from integrations.models.delivery import (
     PING,
     FeedEntry,
     FeedHead,
-    ProviderDoctorSync,
     WebhookAttempt,
     WebhookDelivery,
     WebhookDeliveryQuerySet,
     WebhookEndpoint,
     WebhookEndpointQuerySet,
 )
+from integrations.models.push import ProviderDoctorSync, ProviderPush
 
 __all__ = [
     "CHALLENGE",
@@ -23,6 +23,7 @@ __all__ = [
     "FeedHead",
     "IdempotencyRecord",
     "ProviderDoctorSync",
+    "ProviderPush",
     "Scope",
     "SpentAssertion",
     "WebhookAttempt",

@@ -10,6 +10,7 @@ from http.cookiejar import DefaultCookiePolicy
 
 import requests
 import urllib3
+from requests.structures import CaseInsensitiveDict
 
 from integrations.outgoing.targets import TargetForbidden, TargetUnknown, check_spelling
 from integrations.outgoing.transport import GuardedAdapter, deadline
@@ -45,6 +46,8 @@ class PartnerUnavailable(PartnerError):
 
 class PartnerRefused(PartnerError):
     """An answer that says no: the same request will not be accepted later."""
+
+    headers: Mapping[str, str] = CaseInsensitiveDict()
 
 
 def new_session(*, width: int = 16, authorities: str | None = None) -> requests.Session:
@@ -118,7 +121,9 @@ def _judged(answer: Answer) -> Answer:
         error = PartnerUnavailable(reason, status=status)
         error.retry_after = answer.headers.get("Retry-After")
         raise error
-    raise PartnerRefused(reason, status=status)
+    refusal = PartnerRefused(reason, status=status)
+    refusal.headers = answer.headers
+    raise refusal
 
 
 def wait_asked(retry_after: str | None, *, at: datetime) -> timedelta | None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from integrations.actions import push
-from integrations.connectors.docport_json import client
+from integrations.connectors import docport_json
 from integrations.models import ProviderDoctorSync
 from integrations.tests.factories import make_sync
 from integrations.tests.partner import Partner, Reply
@@ -108,7 +108,7 @@ def test_a_bug_in_sending_is_a_failed_attempt(
     def break_down(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(client, "put_doctor", break_down)
+    monkeypatch.setattr(docport_json, "put", break_down)
 
     push_due(clock)
 

@@ -112,5 +112,5 @@ def test_the_number_of_queries_does_not_grow(
         make_consent(insurance_provider=provider)
         in_step(state_hash="erased")
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(9):
         assert reconcile(at=LATER) == 10

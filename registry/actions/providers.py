@@ -17,6 +17,7 @@ _EDITABLE = [
     "max_open_bookings_per_day",
     "hold_minutes",
     "calls_per_hour",
+    "backfill_per_minute",
 ]
 
 

@@ -40,6 +40,12 @@ class InsuranceProvider(Timestamped):
         blank=True,
         help_text="Most API calls of each of its keys in an hour. Empty: as many as everybody's.",
     )
+    backfill_per_minute = models.PositiveSmallIntegerField(
+        default=600,
+        db_default=600,
+        help_text="Most doctors pushed in a minute when its system is to be sent many at once, "
+        "such as all of them. What doctors change themselves goes first and is not counted.",
+    )
 
     class Meta:
         db_table = "insurance_providers"
@@ -48,6 +54,7 @@ class InsuranceProvider(Timestamped):
             one_of("integration_status", InsuranceProviderStatus, name="provider_status_known"),
             at_least("max_open_bookings_per_day", 1, name="provider_may_book"),
             at_least("calls_per_hour", 1, name="provider_may_call"),
+            at_least("backfill_per_minute", 1, name="provider_is_backfilled"),
             models.CheckConstraint(
                 condition=Q(hold_minutes__gte=1, hold_minutes__lte=10),
                 name="provider_hold_1_to_10_minutes",

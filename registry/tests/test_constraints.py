@@ -167,6 +167,7 @@ def stray_verification() -> None:
         ("provider_may_book", provider(max_open_bookings_per_day=0)),
         ("provider_hold_1_to_10_minutes", provider(hold_minutes=0)),
         ("provider_hold_1_to_10_minutes", provider(hold_minutes=11)),
+        ("provider_is_backfilled", provider(backfill_per_minute=0)),
         ("provider_says_information_use", provider(information_use="")),
         ("insurance_providers_slug_key", twice(make_provider, slug="acme")),
         ("users_email_key", twice(make_admin, email="a@example.org")),

@@ -18,6 +18,7 @@ SENT = {
     "information_use": "To book visits.",
     "max_open_bookings_per_day": "20",
     "hold_minutes": "5",
+    "backfill_per_minute": "600",
 }
 
 
@@ -116,7 +117,12 @@ def test_an_admin_sets_what_an_insurer_may_take(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_open_bookings_per_day": "0"}, {"hold_minutes": "0"}, {"hold_minutes": "11"}],
+    [
+        {"max_open_bookings_per_day": "0"},
+        {"hold_minutes": "0"},
+        {"hold_minutes": "11"},
+        {"backfill_per_minute": "0"},
+    ],
 )
 def test_limits_that_no_insurer_can_have_are_refused(client: Client, wrong: dict[str, str]) -> None:
     client.force_login(make_admin())

@@ -1,61 +1,76 @@
 """An insurer's system that speaks DocPort's own push protocol: whole states, put in place."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from uuid import UUID
 
-from requests import Session
-
 from integrations import outgoing
+from integrations.connectors import Document, Partner
+from integrations.connectors.docport_json.mapping import AVAILABILITY, state_headers
 
 # The insurer holds something newer, which is as good.
 _NEWER_IS_HELD = {HTTPStatus.CONFLICT}
 # What is gone, or never came, need not be erased.
 _NOTHING_TO_ERASE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+_STATE = "DocPort-State"
+# How a system that tells its states says that it holds nothing; an error says so of any system.
+_HOLDS_NONE = "none"
 
 
-def put_doctor(
-    session: Session, base_url: str, doctor: UUID, *, body: bytes, headers: Mapping[str, str]
-) -> None:
-    """Put a doctor's profile in place.
+def put(partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
+    """Put a doctor's profile or hours in place.
 
     Raises:
         PartnerUnavailable: nothing answered, or the system asks to come again.
         PartnerRefused: the system said no; 410 means that it does not want this doctor.
     """
-    _send(session, "PUT", _path(base_url, doctor), body, headers, accepts=_NEWER_IS_HELD)
+    _send("PUT", partner, doctor, document, version=version, accepts=_NEWER_IS_HELD)
 
 
-def put_availability(
-    session: Session, base_url: str, doctor: UUID, *, body: bytes, headers: Mapping[str, str]
-) -> None:
-    """Put a doctor's hours in place; raises as `put_doctor` does."""
-    path = f"{_path(base_url, doctor)}/availability"
-    _send(session, "PUT", path, body, headers, accepts=_NEWER_IS_HELD)
+def erase(partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
+    """Ask to erase a doctor; raises as `put` does."""
+    _send("DELETE", partner, doctor, document, version=version, accepts=_NOTHING_TO_ERASE)
 
 
-def delete_doctor(
-    session: Session, base_url: str, doctor: UUID, *, body: bytes, headers: Mapping[str, str]
-) -> None:
-    """Ask to erase a doctor; raises as `put_doctor` does."""
-    _send(session, "DELETE", _path(base_url, doctor), body, headers, accepts=_NOTHING_TO_ERASE)
+def state_held(partner: Partner, doctor: UUID, part: str) -> str | None:
+    """Ask which state of a doctor's profile or hours the system holds.
+
+    Returns:
+        Its `DocPort-State`; empty where it says `none`; `None` where it tells nothing.
+
+    Raises:
+        PartnerUnavailable: nothing answered, or the system asks to come again.
+    """
+    headers = partner.sign(f"state_{part}", b"")
+    url = _path(partner, doctor, part)
+    try:
+        told = outgoing.send(partner.session, "GET", url, body=b"", headers=headers).headers
+    except outgoing.PartnerRefused as refusal:
+        told = refusal.headers
+    state = told.get(_STATE)
+    return "" if state == _HOLDS_NONE else state
 
 
-def _path(base_url: str, doctor: UUID) -> str:
-    return f"{base_url.rstrip('/')}/doctors/{doctor}"
+def _path(partner: Partner, doctor: UUID, part: str) -> str:
+    path = f"{partner.base_url.rstrip('/')}/doctors/{doctor}"
+    return f"{path}/availability" if part == AVAILABILITY else path
 
 
 def _send(
-    session: Session,
     method: str,
-    url: str,
-    body: bytes,
-    headers: Mapping[str, str],
+    partner: Partner,
+    doctor: UUID,
+    document: Document,
     *,
-    accepts: set[HTTPStatus],
+    version: int,
+    accepts: Collection[HTTPStatus],
 ) -> None:
+    headers: Mapping[str, str] = partner.sign(document.part, document.body) | state_headers(
+        version, document
+    )
+    url = _path(partner, doctor, document.part)
     try:
-        outgoing.send(session, method, url, body=body, headers=headers)
+        outgoing.send(partner.session, method, url, body=document.body, headers=headers)
     except outgoing.PartnerRefused as refusal:
         if refusal.status not in accepts:
             raise

@@ -1,0 +1,45 @@
+"""Push sync: bring each insurer's system in step with what it may see of each doctor.
+
+It sends states, not changes: ten edits become one send, and a lost message cannot matter. A
+lease ends by itself, so what a killed worker held is sent again.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from requests import Session
+
+from integrations.actions.drain import Line
+from integrations.actions.push.again import retry, retry_failing, retry_insurer, send_all_again
+from integrations.actions.push.leasing import BACKFILLS_AT_ONCE, LEASE, lease
+from integrations.actions.push.marking import WAITS, mark
+from integrations.actions.push.sending import Outcome, attempt
+from integrations.actions.push.states import ERASED, Job, State, prepare
+
+__all__ = [
+    "BACKFILLS_AT_ONCE",
+    "ERASED",
+    "LEASE",
+    "WAITS",
+    "Job",
+    "Outcome",
+    "State",
+    "attempt",
+    "lease",
+    "line",
+    "mark",
+    "prepare",
+    "retry",
+    "retry_failing",
+    "retry_insurer",
+    "send_all_again",
+]
+
+
+def line(session: Session, clock: Callable[[], datetime]) -> Line[Job, Outcome]:
+    """Give the three steps of bringing a pair in step."""
+    return Line(
+        lease=lambda room: prepare(lease(room=room, at=clock()), at=clock()),
+        send=lambda job: attempt(job, session=session, clock=clock),
+        mark=lambda outcome: mark(outcome=outcome),
+    )
