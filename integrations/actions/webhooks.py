@@ -12,13 +12,13 @@ from http import HTTPStatus
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
-from integrations.actions import failing, recipients
-from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, SLOW_AFTER, Line
+from integrations.actions import due, failing, recipients
+from integrations.actions.drain import SLOW_AFTER, Line
 from integrations.connectors.webhooks import client, mapping
 from integrations.models import CHALLENGE, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from registry import ledger
@@ -36,69 +36,6 @@ _JITTER = 0.2
 _GONE = "The endpoint answered 410 Gone."
 _NOT_ANSWERED = "challenge_not_answered"
 _INTERNAL_ERROR = "internal_error"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('docport.webhooks', 0))"
-
-# Of each subject only the oldest unfinished event may go to an endpoint. Every endpoint gets a
-# first place before any gets a second, and the lock keeps the most at once true for all workers.
-# Endpoints whose last attempt failed, or that have not answered yet to one that began a while ago
-# or to their challenge, have only a share of the sends between them all. A challenge comes alone.
-_DUE = """
-    WITH endpoint AS MATERIALIZED (
-        SELECT id, status, status = 'PENDING' OR failing_since IS NOT NULL OR EXISTS (
-            SELECT FROM webhook_deliveries AS slow
-            WHERE slow.endpoint_id = webhook_endpoints.id AND slow.status = 'PENDING'
-                  AND slow.lease_until > %(at)s AND slow.lease_until <= %(slow)s
-        ) AS is_failing, (
-            SELECT count(*) FROM webhook_deliveries AS held
-            WHERE held.endpoint_id = webhook_endpoints.id AND held.status = 'PENDING'
-                  AND held.lease_until > %(at)s
-        ) AS sends
-        FROM webhook_endpoints WHERE status IN ('ENABLED', 'PENDING')
-    ), due AS MATERIALIZED (
-        SELECT next_one.id, next_one.place, endpoint.is_failing
-        FROM endpoint
-        CROSS JOIN LATERAL (
-            SELECT id, row_number() OVER () AS place FROM (
-                SELECT delivery.id FROM webhook_deliveries AS delivery
-                WHERE endpoint.status = 'ENABLED'
-                      AND delivery.endpoint_id = endpoint.id AND delivery.status = 'PENDING'
-                      AND delivery.next_attempt_at <= %(at)s
-                      AND (delivery.lease_until IS NULL OR delivery.lease_until <= %(at)s)
-                      AND NOT EXISTS (
-                          SELECT FROM webhook_deliveries AS older
-                          WHERE older.endpoint_id = delivery.endpoint_id
-                                AND older.status = 'PENDING'
-                                AND older.subject = delivery.subject
-                                AND older.feed_entry_id < delivery.feed_entry_id
-                      )
-                ORDER BY delivery.next_attempt_at, delivery.feed_entry_id
-                LIMIT greatest(%(most_at_once)s - endpoint.sends, 0)
-                FOR UPDATE SKIP LOCKED
-            ) AS unheld
-            UNION ALL
-            SELECT id, 1 FROM (
-                SELECT challenge.id FROM webhook_deliveries AS challenge
-                WHERE endpoint.status = 'PENDING'
-                      AND challenge.endpoint_id = endpoint.id AND challenge.status = 'PENDING'
-                      AND challenge.subject = 'webhook_endpoint/' || endpoint.id
-                      AND challenge.event_type = 'endpoint.challenge'
-                      AND challenge.next_attempt_at <= %(at)s
-                      AND (challenge.lease_until IS NULL OR challenge.lease_until <= %(at)s)
-                LIMIT 1
-                FOR UPDATE SKIP LOCKED
-            ) AS unanswered
-        ) AS next_one
-    ), ranked AS (
-        SELECT id, is_failing, place,
-               row_number() OVER (PARTITION BY is_failing ORDER BY place, random()) AS rank
-        FROM due
-    )
-    SELECT id FROM ranked
-    WHERE NOT is_failing
-          OR rank <= %(failing_at_once)s - (SELECT sum(sends) FROM endpoint WHERE is_failing)
-    ORDER BY place, random()
-    LIMIT %(room)s
-"""
 
 _MAY_GO = Q(endpoint__status=WebhookEndpoint.Status.ENABLED) | Q(
     endpoint__status=WebhookEndpoint.Status.PENDING, event_type=CHALLENGE
@@ -152,42 +89,30 @@ def lease(*, room: int, at: datetime) -> list[Job]:
     Args:
         at: aware instant; the lease runs for a minute from it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK)
+    due.lock()
     for _ in range(MOST_LOOKS):
-        due = _due(room, at)
-        jobs = _take(due, at)
-        if jobs or not due:
+        found = _due(room, at)
+        jobs = _take(found, at)
+        if jobs or not found:
             return jobs
     return []
 
 
 def _due(room: int, at: datetime) -> list[WebhookDelivery]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _DUE,
-            {
-                "at": at,
-                "most_at_once": MOST_AT_ONCE,
-                "failing_at_once": FAILING_AT_ONCE,
-                "slow": at + LEASE - SLOW_AFTER,
-                "room": room,
-            },
-        )
-        ids = [row[0] for row in cursor.fetchall()]
+    ids = due.find(room=room, at=at, slow=at + LEASE - SLOW_AFTER)
     # The endpoint may have moved or gone since: what is sent goes where it is now, or stays.
     rows = WebhookDelivery.objects.filter(_MAY_GO, pk__in=ids).order_by("feed_entry_id")
     return list(rows.select_related("endpoint", "feed_entry__event"))
 
 
-def _take(due: list[WebhookDelivery], at: datetime) -> list[Job]:
-    withheld = _withheld({delivery.pk: delivery.feed_entry_id for delivery in due}, at)
-    for endpoint in {delivery.endpoint_id for delivery in due if delivery.pk in withheld}:
+def _take(found: list[WebhookDelivery], at: datetime) -> list[Job]:
+    withheld = _withheld({delivery.pk: delivery.feed_entry_id for delivery in found}, at)
+    for endpoint in {delivery.endpoint_id for delivery in found if delivery.pk in withheld}:
         withheld |= _withheld(_next_of(endpoint, at), at)
     WebhookDelivery.objects.filter(pk__in=withheld).update(
         status=WebhookDelivery.Status.WITHHELD, lease_until=None, updated_at=at
     )
-    leased = [delivery for delivery in due if delivery.pk not in withheld]
+    leased = [delivery for delivery in found if delivery.pk not in withheld]
     WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in leased]).update(
         attempts=F("attempts") + 1, lease_until=at + LEASE, updated_at=at
     )
@@ -206,8 +131,8 @@ def _next_of(endpoint: UUID, at: datetime) -> dict[UUID, int | None]:
     It must mostly not hear of many: a doctor has opted out, or the insurer is suspended. A few at a
     time would keep everybody else waiting.
     """
-    due = WebhookDelivery.objects.select_for_update(skip_locked=True).due_at(at)
-    in_order = due.filter(endpoint=endpoint).order_by("next_attempt_at", "feed_entry_id")
+    rows = WebhookDelivery.objects.select_for_update(skip_locked=True).due_at(at)
+    in_order = rows.filter(endpoint=endpoint).order_by("next_attempt_at", "feed_entry_id")
     return dict(in_order.values_list("pk", "feed_entry_id")[:LOOK_AHEAD])
 
 
