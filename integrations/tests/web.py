@@ -37,7 +37,7 @@ def running_web(application: str = "docport.wsgi", **environment: str) -> Iterat
         | {
             "BIND": f"127.0.0.1:{port}",
             "BASE_URL": base_url,
-            "DATABASE_URL": _database_url(),
+            "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DATABASE_POOL_SIZE": str(THREADS_PER_WORKER + 1),
         }
@@ -67,7 +67,8 @@ def _free_port() -> int:
         return port
 
 
-def _database_url() -> str:
+def database_url() -> str:
+    """Give the address of the database of the tests, for other processes."""
     given = {name: quote(str(value), safe="") for name, value in connection.settings_dict.items()}
     password = f":{given['PASSWORD']}" if given["PASSWORD"] else ""
     port = f":{given['PORT']}" if given["PORT"] else ""
