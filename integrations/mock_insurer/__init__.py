@@ -5,7 +5,7 @@ and imports nothing of DocPort's. Read it in this order:
 
 1. `signatures.py` proves that a message is DocPort's (Standard Webhooks, 25 lines). Check it
    before you look at anything else of a message.
-2. `receiver.py` is what DocPort calls at `api_base_url`, and at the webhook endpoint:
+2. `receiver.py` takes what DocPort calls at `api_base_url`, and at the webhook endpoint:
 
        PUT    /docport/doctors/{id}                the doctor's whole profile, replacing yours
        PUT    /docport/doctors/{id}/availability   the whole weekly hours, replacing yours
@@ -26,6 +26,18 @@ and imports nothing of DocPort's. Read it in this order:
    who opted out, is erased.
 7. `store.py` is the database; `pages.py`, `markup.py` and `server.py` show it at `/`. `GET
    /mirror.json`, `/events.json`, `/bookings.json` and `POST /book.json` are for scripts.
+
+Everything else makes it misbehave on command, to see how DocPort, or your own tests, take it:
+`behaviour.py` says how, `control.py` is told so, `report.py` keeps what was seen.
+
+    PUT    /control/behaviour    such as {"status": 503, "retry_after": "5", "times": 3}, or
+                                 {"delay_seconds": 20}, {"drip_seconds": 1}, {"tls": "untrusted"},
+                                 {"redirect_to": "/elsewhere"}, {"neglects": ["signatures"]};
+                                 {} is good behaviour again
+    GET    /control/report       every webhook-id with its attempts, signature and order, what is
+                                 held, and the counts; with ?summary=1 the counts alone
+    DELETE /control/report       start the report afresh
+    DELETE /control/database     lose everything that is held
 
 Run one beside DocPort, with a name and secrets from the file that `manage.py demo` writes:
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from integrations.mock_insurer.behaviour import GOOD, BadBehaviour, Behaviour, read_behaviour
+
 # What an environment variable or a flag may say instead of the demo file.
 OVERRIDES = {
     "name": "INSURER_NAME",
@@ -30,6 +32,9 @@ class Configuration:
     base_url: str
     port: int
     database: Path
+    behaviour: Behaviour = GOOD
+    certificate: Path | None = None
+    private_key: Path | None = None
 
 
 class Misconfigured(Exception):
@@ -55,7 +60,22 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
         slug=given.slug,
         port=given.port,
         database=given.database or given.demo_file.parent / "mock" / f"{given.slug}.sqlite3",
+        behaviour=behaviour(given.behaviour),
+        certificate=given.certificate,
+        private_key=given.private_key,
     )
+
+
+def behaviour(text: str) -> Behaviour:
+    """Read how the insurer is to behave at first.
+
+    Raises:
+        Misconfigured: it is no JSON, or describes no behaviour.
+    """
+    try:
+        return read_behaviour(json.loads(text))
+    except (BadBehaviour, ValueError) as error:
+        raise Misconfigured(f"--behaviour cannot be followed: {error}") from error
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +85,9 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     flags.add_argument("--demo-file", type=Path, default=Path("var/demo.json"))
     flags.add_argument("--database", type=Path, help="default: mock/SLUG.sqlite3 beside the file")
+    flags.add_argument("--behaviour", default="{}", help="misbehave at first, as JSON")
+    flags.add_argument("--certificate", type=Path, help="PEM file to serve TLS with")
+    flags.add_argument("--private-key", type=Path, help="PEM file, if the certificate has none")
     for key, variable in OVERRIDES.items():
         flags.add_argument(f"--{key.replace('_', '-')}", help=f"or {variable} in the environment")
     return flags

@@ -5,10 +5,13 @@ from collections.abc import Callable
 
 import requests
 
+from integrations.mock_insurer.behaviour import Behaviours
 from integrations.mock_insurer.bookings import Reader
+from integrations.mock_insurer.certificates import Certificates
 from integrations.mock_insurer.client import DocPort
 from integrations.mock_insurer.configuration import Configuration
 from integrations.mock_insurer.receiver import Receiver
+from integrations.mock_insurer.report import Report
 from integrations.mock_insurer.store import Store
 
 
@@ -21,6 +24,11 @@ class Insurer:
         self._configuration = configuration
         self.name = configuration.name
         self.clock = clock
+        self.behaviours = Behaviours(configuration.behaviour)
+        self.report = Report()
+        self.certificates = Certificates(
+            configuration.certificate, configuration.private_key, at=clock()
+        )
         self.store = Store(configuration.database)
         self.reader = Reader(self.store, self.docport, clock)
         self.receiver = Receiver(

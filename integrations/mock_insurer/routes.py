@@ -7,44 +7,25 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from integrations.mock_insurer import bookings, consents, desk, home_page, pages
+from integrations.mock_insurer import (
+    bookings,
+    consents,
+    control,
+    desk,
+    home_page,
+    incoming,
+    pages,
+)
 from integrations.mock_insurer.asking import accepted, asked, new_reference, status_of
 from integrations.mock_insurer.client import Answer
-from integrations.mock_insurer.receiver import Reply
-from integrations.mock_insurer.server import Handler, Refused, Route
+from integrations.mock_insurer.server import ID, Handler, Refused, Route
 
 EVENTS_SHOWN = 50
-_ID = r"(?P<{}>[0-9A-Za-z-]{{1,64}})"
-DOCTOR, APPOINTMENT = _ID.format("doctor_id"), _ID.format("appointment_id")
-HOLD = _ID.format("hold_id")
+DOCTOR, APPOINTMENT = ID.format("doctor_id"), ID.format("appointment_id")
+HOLD = ID.format("hold_id")
 STYLE = (Path(__file__).parent / "style.css").read_bytes()
 
 log = logging.getLogger(__name__)
-
-
-# For DocPort
-
-
-def put_profile(handler: Handler, doctor_id: str) -> None:
-    receiver = handler.insurer.receiver
-    _reply(handler, receiver.put("profile", doctor_id, handler.sent_headers, handler.body))
-
-
-def put_availability(handler: Handler, doctor_id: str) -> None:
-    receiver = handler.insurer.receiver
-    _reply(handler, receiver.put("availability", doctor_id, handler.sent_headers, handler.body))
-
-
-def delete_doctor(handler: Handler, doctor_id: str) -> None:
-    _reply(handler, handler.insurer.receiver.delete(doctor_id, handler.sent_headers, handler.body))
-
-
-def get_state(handler: Handler, doctor_id: str) -> None:
-    _reply(handler, handler.insurer.receiver.state(doctor_id))
-
-
-def post_webhook(handler: Handler) -> None:
-    _reply(handler, handler.insurer.receiver.webhook(handler.sent_headers, handler.body))
 
 
 # For people
@@ -124,10 +105,6 @@ def book_json(handler: Handler) -> None:
     handler.json(answer.status, answer.body, {"Idempotency-Replayed": str(answer.replayed).lower()})
 
 
-def _reply(handler: Handler, reply: Reply) -> None:
-    handler.json(reply.status, reply.body, reply.headers)
-
-
 def _book(
     handler: Handler, doctor_id: str, wanted: dict[str, Any], reference: str, key: str
 ) -> Answer | str:
@@ -168,11 +145,8 @@ def _show_doctor(
 
 
 ROUTES = (
-    Route("PUT", f"/docport/doctors/{DOCTOR}", put_profile),
-    Route("PUT", f"/docport/doctors/{DOCTOR}/availability", put_availability),
-    Route("DELETE", f"/docport/doctors/{DOCTOR}", delete_doctor),
-    Route("GET", f"/docport/doctors/{DOCTOR}", get_state),
-    Route("POST", "/docport/webhooks", post_webhook),
+    *incoming.ROUTES,
+    *control.ROUTES,
     Route("GET", "/", home),
     Route("GET", r"/style\.css", style),
     Route("GET", f"/doctors/{DOCTOR}", doctor),

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,9 @@ from integrations.mock_insurer.insurer import Insurer
 
 MOST_BODY_BYTES = 512 * 1024
 READ_WITHIN_SECONDS = 10
+# What stands in a route for one id.
+ID = r"(?P<{}>[0-9A-Za-z-]{{1,64}})"
+_TLS_BEGINS = b"\x16"
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -47,11 +51,27 @@ class Server(ThreadingHTTPServer):
     """The insurer's web server, reachable from this machine alone."""
 
     daemon_threads = True
+    # DocPort may send many at once.
+    request_queue_size = 128
 
     def __init__(self, insurer: Insurer, port: int, routes: Sequence[Route]) -> None:
         self.insurer = insurer
         self.routes = routes
         super().__init__(("127.0.0.1", port), Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection: plain or with TLS on the one port, as its first byte says."""
+        request.settimeout(READ_WITHIN_SECONDS)
+        if request.recv(1, socket.MSG_PEEK) != _TLS_BEGINS:
+            super().finish_request(request, client_address)
+            return
+        tls = self.insurer.behaviours.now.tls
+        if tls == "none":
+            request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nThere is no TLS here.")
+            return
+        context = self.insurer.certificates.context(is_good=tls == "good")
+        with context.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Note a connection that broke off; what fails in a request is caught there."""

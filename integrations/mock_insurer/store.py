@@ -54,9 +54,12 @@ class Store:
 
     def replace(
         self, part: Part, doctor_id: str, body: Any, *, version: int, state: str, signed: int,
-        at: float,
+        at: float, keeps_newest: bool = True,
     ) -> None:  # fmt: skip
         """Take the whole new state of one part of a doctor.
+
+        Args:
+            keeps_newest: false where an older state may replace a newer one, which is wrong.
 
         Raises:
             OlderThanHeld: by version, or signed before the doctor was erased.
@@ -74,8 +77,8 @@ class Store:
             changed = db.execute(
                 f"UPDATE doctors SET {part} = ?, {part}_version = ?, {part}_state = ?, "  # noqa: S608  A Part.
                 f"signed_at = max(signed_at, ?), updated_at = ? WHERE id = ? "
-                f"AND {part}_version <= ?",
-                [json.dumps(body), version, state, signed, at, doctor_id, version],
+                f"AND ({part}_version <= ? OR NOT ?)",
+                [json.dumps(body), version, state, signed, at, doctor_id, version, keeps_newest],
             )
             if not changed.rowcount:
                 raise OlderThanHeld
@@ -130,7 +133,19 @@ class Store:
         rows = self._rows("SELECT * FROM doctors WHERE id = ?", doctor_id)
         return self._opened(rows[0]) if rows else None
 
+    def lose_everything(self) -> None:
+        """Forget all that is remembered, as when a database is restored from nothing."""
+        with self._transaction() as db:
+            for table in ("doctors", "erased_doctors", "erasures", "events", "bookings"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608  Our own names.
+
     # What was heard
+
+    def knows_newer(self, event: dict[str, Any]) -> bool:
+        """Tell whether a newer event of the same subject is known."""
+        sql = "SELECT 1 FROM events WHERE subject = ? AND json_extract(body, ?) > ? LIMIT 1"
+        version = event.get("subject_version")
+        return bool(self._rows(sql, event.get("subject", ""), "$.subject_version", version))
 
     def add_event(self, webhook_id: str, event: dict[str, Any], *, at: float) -> bool:
         """Keep an event; false when it is known, since every event may come twice."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from integrations.mock_insurer.configuration import Misconfigured, read
+from integrations.mock_insurer.configuration import OVERRIDES, Misconfigured, read
 from integrations.tests.factories import PUBLIC_KEY
 from integrations.tests.test_mock_insurer.conftest import (
     CHECKOUT,
@@ -60,6 +60,16 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         read(["--slug", "other", "--port", "1", "--demo-file", str(file)], {})
     with pytest.raises(Misconfigured, match="INSURER_NAME"):
         read(["--slug", "nila", "--port", "1", "--demo-file", str(tmp_path / "none")], {})
+
+
+@pytest.mark.parametrize("behaviour", ["{", '{"speed": 1}'])
+def test_a_behaviour_given_at_the_start_must_make_sense(tmp_path: Path, behaviour: str) -> None:
+    given = dict.fromkeys(OVERRIDES.values(), "x")
+    arguments = ["--slug", "nila", "--port", "1", "--demo-file", str(tmp_path / "none")]
+
+    assert read([*arguments, "--behaviour", '{"status": 503}'], given).behaviour.status == 503
+    with pytest.raises(Misconfigured, match="--behaviour"):
+        read([*arguments, "--behaviour", behaviour], given)
 
 
 def test_it_runs_as_a_program_and_stops_when_told(docport: FakeDocPort, tmp_path: Path) -> None:
