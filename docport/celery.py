@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_shutdown
 from django.conf import settings
 
 from docport import embedded
@@ -59,6 +59,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget_accesses": {
+        "task": "integrations.tasks.forget_accesses",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "seal_audit": {
         "task": "registry.tasks.seal_audit",
         "schedule": 60.0,
@@ -83,3 +88,11 @@ def refuse_a_wrong_database(**_: object) -> None:
     from docport.checks import before_serving  # noqa: PLC0415  Checks need the apps.
 
     before_serving()
+
+
+@worker_process_shutdown.connect
+def write_what_was_counted(**_: object) -> None:
+    """Leave nothing of the access ledger behind; such a process ends without `atexit`."""
+    from integrations.actions import accesses  # noqa: PLC0415  Actions need the apps.
+
+    accesses.finish_counting()

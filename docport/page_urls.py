@@ -1,12 +1,14 @@
 from django.urls import path
 
-from docport import health, metrics, views
+from docport import access_pages, health, metrics, views
 
 app_name = "docport"
 urlpatterns = [
     path("", views.home, name="home"),
     path("setup/", views.setup, name="setup"),
     path("insurers/<slug:slug>/", views.insurer, name="insurer"),
+    path("access/", access_pages.access_list, name="access"),
+    path("access.csv", access_pages.access_csv, name="access_csv"),
     path("theme/", views.theme, name="theme"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -242,6 +242,8 @@ REST_FRAMEWORK = {
 CALLS_PER_SECOND = env.int("CALLS_PER_SECOND", 50)
 CALLS_PER_HOUR = env.int("CALLS_PER_HOUR", 20_000)
 CALLS_PER_MINUTE_WITHOUT_KEY = env.int("CALLS_PER_MINUTE_WITHOUT_KEY", 600)
+# Every so many seconds each process writes down which doctors insurers were shown.
+ACCESSES_WRITTEN_EVERY = env.float("ACCESSES_WRITTEN_EVERY", 1.0)
 # While Redis is down, each of so many web processes counts its share by itself.
 WEB_PROCESSES = env.int("WEB_PROCESSES", env.int("WEB_CONCURRENCY", 2))
 SPECTACULAR_SETTINGS = {

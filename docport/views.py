@@ -7,6 +7,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from consent.models import ConsentEvent, insurers_for
 from consent.standings import standing_with
+from docport.access_pages import last_read_at
 from docport.checklist import checklist, facts_of
 from docport.erasure import erasure_of
 from docport.today import today_of
@@ -57,6 +58,7 @@ def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
     context = {
         "doctor": doctor,
         "standing": standing,
+        "last_read_at": last_read_at(standing.consent),
         "erasure": erasure_of(standing.consent, at=at),
         "history": history.order_by("-at", "-id"),
     }

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
-from integrations.actions import answers, clients, deliveries, failing
+from integrations.actions import accesses, answers, clients, deliveries, failing
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 from integrations.mail import about_failures
@@ -49,6 +49,15 @@ def forget_deliveries() -> int:
     """Delete deliveries that have been kept long enough, with their attempts; give how many."""
     at, forgotten = now(), 0
     while count := deliveries.forget(at=at):
+        forgotten += count
+    return forgotten
+
+
+@shared_task
+def forget_accesses() -> int:
+    """Delete what the access ledger has kept for a year; give how many rows."""
+    at, forgotten = now(), 0
+    while count := accesses.forget(at=at):
         forgotten += count
     return forgotten
 

@@ -54,6 +54,7 @@ DOCTOR = {
     "why": "/calendar/2026-01-01/why/?time=8pm",
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
+    "access": "/access/",
     "give": "/insurers/saral/give/",
     "withdraw": "/insurers/nila/withdraw/",
 }

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from docport import embedded
 
-APPEND_ONLY = ["audit_logs", "audit_seals", "doctor_revisions", "consent_events"]
+APPEND_ONLY = ["audit_logs", "audit_seals", "doctor_revisions", "consent_events", "accesses"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,6 +40,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _quick_settings() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    # A thread would write into the transactions of tests, which ask for it instead.
+    settings.ACCESSES_WRITTEN_EVERY = 0
     # WhiteNoise warns of a missing folder, and tests take static files from their sources.
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"

@@ -81,6 +81,7 @@ WITHOUT_BOTH_TIMES = {
     "webhook_attempts": "append-only, started_at",
     "idempotency_records": "append-only, created_at",
     "spent_assertions": "append-only, created_at",
+    "accesses": "only grow, first_at and last_at",
 }
 # The schema of the design names this time so.
 TIME_OF_WHO = {"audit_logs.performed_by": "timestamp", "consent_events.by": "at"}
@@ -144,6 +145,7 @@ HELD_BY_THE_DATABASE = {
     "api_keys": {"api_keys_sha256_key", "api_key_is_hashed", "api_key_has_scopes"},
     "api_clients": {"api_clients_oauth_id_key", "api_client_keys_from_one_place"},
     "spent_assertions": {"assertion_spent_once"},
+    "accesses": {"access_once_an_hour", "accesses_only_grow", "accesses_no_truncate"},
     "idempotency_records": {"idempotency_key_once", "idempotency_keeps_final_answers"},
 }  # fmt: skip
 

@@ -184,7 +184,7 @@ def test_an_erasure_costs_two_queries(
     withdraw(consent, user)
     client.force_login(user)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         client.get(reverse("docport:insurer", args=[consent.insurance_provider.slug]))
 
 

@@ -17,10 +17,18 @@ from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing, representations
-from integrations.actions import due, failing, recipients
+from integrations.actions import accesses, due, failing, recipients
+from integrations.actions.accesses import Reader
 from integrations.actions.drain import SLOW_AFTER, Line
 from integrations.connectors.webhooks import client, mapping
-from integrations.models import CHALLENGE, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from integrations.models import (
+    CHALLENGE,
+    Access,
+    FeedEntry,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from registry import ledger
 
 # How long after each failed attempt the next one comes, never earlier and up to a fifth later.
@@ -192,7 +200,7 @@ def mark(*, outcome: Outcome) -> None:
     job = outcome.job
     delivery = (
         WebhookDelivery.objects.select_for_update(of=("self",))
-        .select_related("endpoint")
+        .select_related("endpoint", "feed_entry__event")
         .filter(pk=job.delivery)
         .first()
     )
@@ -209,6 +217,8 @@ def mark(*, outcome: Outcome) -> None:
         error=outcome.error,
     )
     _note_health(delivery.endpoint, outcome)
+    if outcome.status is not None and delivery.feed_entry is not None:
+        _note_access(delivery.endpoint, delivery.feed_entry, outcome.ended_at)
     if delivery.status != WebhookDelivery.Status.PENDING:
         return
     if not outcome.error:
@@ -219,6 +229,13 @@ def mark(*, outcome: Outcome) -> None:
         _retry_or_park(delivery, outcome)
         if outcome.status == HTTPStatus.GONE:
             _disable(delivery.endpoint, job, outcome.ended_at)
+
+
+def _note_access(endpoint: WebhookEndpoint, entry: FeedEntry, at: datetime) -> None:
+    # Whatever it answered, it has been told.
+    if (doctor := entry.event.doctor_id) is not None:
+        reader = Reader(Access.Reader.WEBHOOK, endpoint.pk, endpoint.insurance_provider_id)
+        accesses.note(reader, Access.Call.WEBHOOK, [(doctor, ())], at=at)
 
 
 def _note_health(endpoint: WebhookEndpoint, outcome: Outcome) -> None:

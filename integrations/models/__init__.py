@@ -1,4 +1,5 @@
 from integrations.models.access import NEWEST_VERSION, ApiKey, IdempotencyRecord, Scope
+from integrations.models.accesses import SHOWN_BY, Access, AccessQuerySet
 from integrations.models.clients import ApiClient, SpentAssertion
 from integrations.models.delivery import (
     CHALLENGE,
@@ -17,6 +18,9 @@ __all__ = [
     "CHALLENGE",
     "NEWEST_VERSION",
     "PING",
+    "SHOWN_BY",
+    "Access",
+    "AccessQuerySet",
     "ApiClient",
     "ApiKey",
     "FeedEntry",

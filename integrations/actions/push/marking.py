@@ -6,8 +6,10 @@ from http import HTTPStatus
 
 from django.db import transaction
 
+from integrations.actions import accesses
+from integrations.actions.accesses import Reader
 from integrations.actions.push.sending import Outcome
-from integrations.models import ProviderDoctorSync
+from integrations.models import Access, ProviderDoctorSync
 
 # How long after each failure in a row the next attempt comes; the last goes on for ever.
 WAITS = (
@@ -25,6 +27,7 @@ def mark(*, outcome: Outcome) -> None:
     What comes after the lease has ended changes nothing: somebody else has the pair.
     """
     job = outcome.job
+    _note_access(outcome)
     standing = ProviderDoctorSync.objects.select_for_update().get(pk=job.sync.pk)
     if standing.lease_until != job.sync.lease_until:
         return
@@ -44,6 +47,17 @@ def mark(*, outcome: Outcome) -> None:
         standing.failing_since = standing.failing_since or outcome.at
         standing.next_attempt_at = outcome.at + _wait(standing.attempts, outcome)
     standing.save()
+
+
+def _note_access(outcome: Outcome) -> None:
+    # Whatever its system answered, it has been sent; an erasure shows nothing.
+    job = outcome.job
+    was_sent = not (outcome.error and outcome.status is None) and not job.changes_nothing
+    if was_sent and job.state.documents:
+        provider = job.sync.insurance_provider_id
+        reader = Reader(Access.Reader.PUSH, provider, provider)
+        doctor = (job.sync.doctor_id, job.state.data_classes)
+        accesses.note(reader, Access.Call.PUSH, [doctor], at=outcome.at)
 
 
 def _note_in_step(standing: ProviderDoctorSync, outcome: Outcome) -> None:

@@ -28,6 +28,8 @@ class State:
     version: int
     documents: tuple[Document, ...] = ()
     erasure: Document | None = None
+    # What the documents show, for the access ledger.
+    data_classes: tuple[str, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -100,7 +102,8 @@ def _state(
     doctor: Doctor, provider: InsuranceProvider, profile: representations.Json, at: datetime
 ) -> State:
     hours = representations.availability_as_seen(doctor, provider=provider, at=at)
-    return State(doctor.version, CONNECTOR.documents(profile, hours))
+    documents = CONNECTOR.documents(profile, hours)
+    return State(doctor.version, documents, data_classes=tuple(profile["data_classes"]))
 
 
 def _erasure(doctor: UUID, consent: Consent | None, at: datetime) -> Document:

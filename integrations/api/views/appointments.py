@@ -25,7 +25,7 @@ from integrations.api.serializers import (
 from integrations.api.shapes import AppointmentOut, AppointmentsOut
 from integrations.api.views.base import InsurerView, etag_of
 from integrations.api.views.doctors import IF_NONE_MATCH
-from integrations.models import Scope
+from integrations.models import Access, Scope
 from scheduling.models import Appointment
 
 APPOINTMENT_ID = OpenApiParameter("appointment_id", {"type": "string", "format": "uuid"}, "path")
@@ -92,6 +92,8 @@ class Appointments(InsurerView):
             )
         limit = query["limit"]
         page = list(rows.order_by("appointment_time", "pk")[: limit + 1])
+        doctors = {row.doctor_id for row in page[:limit]}
+        self.note(Access.Call.APPOINTMENTS, [(one, DataClass.values) for one in doctors])
         return Response(
             {
                 "items": [representations.appointment(row) for row in page[:limit]],
@@ -145,10 +147,14 @@ class OneAppointment(InsurerView):
     )
     def get(self, request: Request, appointment_id: str) -> Response:
         query_of(Exact, request.query_params)
-        return self.answer(
+        response = self.answer(
             lambda: representations.appointment(self.appointment),
             version=str(self.appointment.version),
         )
+        is_unchanged = response.status_code == HTTPStatus.NOT_MODIFIED
+        doctor = (self.appointment.doctor_id, DataClass.values)
+        self.note(Access.Call.APPOINTMENTS, [doctor], is_unchanged=is_unchanged)
+        return response
 
     @extend_schema(
         operation_id="appointments_move",

@@ -12,6 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from consent.models import Consent
+from integrations.actions import accesses
+from integrations.actions.accesses import Reader
 from integrations.api import versions
 from integrations.api.callers import Caller
 from integrations.api.parsers import MOST_BYTES
@@ -152,6 +154,23 @@ class InsurerView(APIView):
         if _matches(self.request.headers.get("If-None-Match", ""), etag):
             return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
         return Response(show(), headers={"ETag": etag})
+
+    def note_seen(self, call: str, response: Response) -> Response:
+        """Count that the doctor of the path was shown, or stands as the caller has it."""
+        is_unchanged = response.status_code == HTTPStatus.NOT_MODIFIED
+        self.note(call, [(self.doctor.pk, self.seen.data_classes)], is_unchanged=is_unchanged)
+        return response
+
+    def note(
+        self,
+        call: str,
+        doctors: Iterable[tuple[object, Iterable[str]]],
+        *,
+        is_unchanged: bool = False,
+    ) -> None:
+        """Count that doctors were shown, each with the data classes that it shares."""
+        reader = Reader(self.caller.kind, self.caller.id, self.provider.pk)
+        accesses.note(reader, call, doctors, at=self.at, is_unchanged=is_unchanged)
 
 
 def etag_of(version: str | int) -> str:

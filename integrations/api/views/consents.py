@@ -1,5 +1,6 @@
 import hashlib
 from datetime import UTC
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from integrations.api.serializers import Exact, query_of
 from integrations.api.shapes import ConsentOut, ConsentRequestOut, ConsentsOut
 from integrations.api.views.base import InsurerView, etag_of
 from integrations.api.views.doctors import IF_NONE_MATCH
-from integrations.models import Scope
+from integrations.models import Access, Scope
 
 CONSENT_ID = OpenApiParameter("consent_id", {"type": "string", "format": "uuid"}, "path")
 ETAG = OpenApiParameter(
@@ -74,6 +75,7 @@ class Consents(InsurerView):
         page = list(rows.order_by("pk")[: limit + 1])
         more = cursors.write([str(page[limit - 1].pk)], of=name) if len(page) > limit else None
         items = [representations.consent(row, at=self.at) for row in page[:limit]]
+        self.note(Access.Call.CONSENTS, [(row.doctor_id, ()) for row in page[:limit]])
         return Response({"items": items, "next": more})
 
     @extend_schema(
@@ -131,7 +133,11 @@ class OneConsent(InsurerView):
     def get(self, request: Request, consent_id: str) -> Response:
         query_of(Exact, request.query_params)
         shown = representations.consent(self.consent, at=self.at)
-        return self.answer(lambda: shown, version=_version(shown))
+        response = self.answer(lambda: shown, version=_version(shown))
+        is_unchanged = response.status_code == HTTPStatus.NOT_MODIFIED
+        doctor = (self.consent.doctor_id, ())
+        self.note(Access.Call.CONSENTS, [doctor], is_unchanged=is_unchanged)
+        return response
 
 
 class Erasure(InsurerView):

@@ -23,7 +23,7 @@ from integrations.api.shapes import (
     SlotsOut,
 )
 from integrations.api.views.base import InsurerView
-from integrations.models import Scope
+from integrations.models import Access, Scope
 from registry.models import Doctor, DoctorLocation
 from scheduling import diary
 from scheduling.slots import TooManySlots
@@ -63,6 +63,7 @@ class Doctors(InsurerView):
         page = directory.page(self.provider, query, after=after, size=limit + 1, at=self.at)
         more = cursors.write([str(page[limit - 1])], of=name) if len(page) > limit else None
         items = representations.doctors_as_seen(page[:limit], provider=self.provider, at=self.at)
+        self.note(Access.Call.DOCTORS, [(item["id"], item["data_classes"]) for item in items])
         return Response({"items": items, "next": more})
 
 
@@ -79,7 +80,8 @@ class OneDoctor(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        return self.answer(self._shown, version=_version(self.seen, self.at))
+        response = self.answer(self._shown, version=_version(self.seen, self.at))
+        return self.note_seen(Access.Call.DOCTOR, response)
 
     def _shown(self) -> representations.Json:
         ids = [self.doctor.pk]
@@ -102,7 +104,8 @@ class Credentials(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        return self.answer(self._shown, version=_version(self.seen, self.at))
+        response = self.answer(self._shown, version=_version(self.seen, self.at))
+        return self.note_seen(Access.Call.CREDENTIALS, response)
 
     def _shown(self) -> representations.Json:
         shown = representations.credentials_as_seen(self.doctor, provider=self.provider, at=self.at)
@@ -125,7 +128,8 @@ class DoctorAvailability(InsurerView):
     )
     def get(self, request: Request, doctor_id: str) -> Response:
         query_of(Exact, request.query_params)
-        return self.answer(self._shown, version=_version(self.seen, self.at))
+        response = self.answer(self._shown, version=_version(self.seen, self.at))
+        return self.note_seen(Access.Call.AVAILABILITY, response)
 
     def _shown(self) -> representations.Json:
         shown = representations.availability_as_seen(
@@ -162,7 +166,7 @@ class Slots(InsurerView):
         except TooManySlots as error:
             raise wrong_parameter("to", "too_many_slots", str(error)) from error
         items = [representations.slot(slot) for slot in free]
-        return Response({"items": items, "why_empty": against})
+        return self.note_seen(Access.Call.SLOTS, Response({"items": items, "why_empty": against}))
 
 
 def _version(seen: Seen, at: datetime) -> str:

@@ -12,7 +12,7 @@ from integrations.api.serializers import EventQuery, query_of
 from integrations.api.shapes import EventsOut
 from integrations.api.views.base import InsurerView
 from integrations.api.waiting import wait_for
-from integrations.models import Scope
+from integrations.models import Access, Scope
 from integrations.representations import Entry
 
 FEED_DAYS = 30
@@ -40,6 +40,8 @@ class Events(InsurerView):
             raise wrong_parameter("after", "beyond_head", detail, head=head)
         if self._has_forgotten(after, head, entries):
             raise Problem("feed_expired", extra={"head": head})
+        doctors = {entry.doctor_id for entry in entries if entry.doctor_id}
+        self.note(Access.Call.EVENTS, [(doctor, ()) for doctor in doctors])
         return Response(
             {
                 "items": [representations.event(entry) for entry in entries],

@@ -5,13 +5,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consent.models import DataClass
 from integrations import representations
 from integrations.api.periods import period_of
 from integrations.api.permissions import Needs
 from integrations.api.serializers import SearchQuery, query_of
 from integrations.api.shapes import FoundSlotsOut
 from integrations.api.views.base import InsurerView
-from integrations.models import Scope
+from integrations.models import Access, Scope
 from scheduling import openings
 from scheduling.openings import Near, Wanted
 
@@ -34,6 +35,8 @@ class Search(InsurerView):
         found = openings.earliest(
             provider=self.provider, wanted=self._wanted(query), at=self.at, limit=query["limit"]
         )
+        doctors = {one.doctor_id for one in found}
+        self.note(Access.Call.SEARCH, [(doctor, DataClass.values) for doctor in doctors])
         return Response({"items": [representations.found(one) for one in found]})
 
     def _wanted(self, query: dict[str, Any]) -> Wanted:
