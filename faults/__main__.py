@@ -19,6 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bench.site import CHECKOUT, empty_site, servers
+from docport.embedded.launch import launch_command
 from faults.finding import Finding, table
 from faults.names import FAULTS
 from faults.row import FINDINGS
@@ -55,7 +56,12 @@ def _row(name: str, environment: dict[str, str], folder: Path, seconds: float) -
     with (here / "row.log").open("wb") as log:
         command = [sys.executable, "-m", "faults.row", name, str(here), str(seconds)]
         code = subprocess.run(
-            command, cwd=CHECKOUT, env=site.environment, stdout=log, stderr=log, check=False
+            launch_command(command),
+            cwd=CHECKOUT,
+            env=site.environment,
+            stdout=log,
+            stderr=log,
+            check=False,
         ).returncode
     print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
     if code:

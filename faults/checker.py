@@ -64,7 +64,7 @@ def judge(entries: Sequence[Entry]) -> Verdict:
     )
     return Verdict(
         lost=tuple(case.lost()),
-        duplicated=(*case.duplicated(), *_too_many(repeated, len(case.kills))),
+        duplicated=(*case.duplicated(), *_too_many(repeated, case.kills)),
         reordered=tuple(case.reordered()),
         invented=tuple(case.invented()),
         leaked=tuple(case.leaked()),
@@ -73,12 +73,15 @@ def judge(entries: Sequence[Entry]) -> Verdict:
     )
 
 
-def lags(entries: Sequence[Entry], *, way: str, doctors: Iterable[str] = ()) -> list[float]:
+def lags(
+    entries: Sequence[Entry], *, way: str, doctors: Iterable[str] = (), since: float = 0
+) -> list[float]:
     """Give the seconds from each commit to the first attempt for each listener, shortest first.
 
     Args:
         way: `FEED` or `WEBHOOK`.
         doctors: whose changes count; none means all.
+        since: instant from which changes count.
     """
     listeners = {one.listener for one in of_kind(entries, Listens) if one.way == way}
     first: dict[tuple[str, Change], float] = {}
@@ -90,7 +93,9 @@ def lags(entries: Sequence[Entry], *, way: str, doctors: Iterable[str] = ()) -> 
     committed_at = {
         wrote.change: wrote.committing_at
         for wrote in of_kind(entries, Wrote)
-        if wrote.outcome == COMMITTED and (not wanted or wrote.doctor in wanted)
+        if wrote.outcome == COMMITTED
+        and wrote.committing_at >= since
+        and (not wanted or wrote.doctor in wanted)
     }
     return sorted(
         at - committed_at[change] for (_, change), at in first.items() if change in committed_at
@@ -204,6 +209,6 @@ class _Case:
         return left_at > withdrawn_at
 
 
-def _too_many(repeated: int, kills: int) -> Iterator[str]:
-    if repeated > kills:
-        yield f"{repeated} events came again, and only {kills} processes were killed"
+def _too_many(repeated: int, kills: Sequence[Killed]) -> Iterator[str]:
+    if repeated > sum(killed.sends for killed in kills):
+        yield f"{repeated} events came again, and only {len(kills)} processes were killed"

@@ -70,10 +70,11 @@ class Heard:
 
 @dataclass(frozen=True)
 class Killed:
-    """A process that was ended without a word."""
+    """A process that was ended without a word, and how many events may come again for it."""
 
     what: str
     at: float
+    sends: int = 1
 
 
 @dataclass(frozen=True)

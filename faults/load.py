@@ -22,6 +22,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from bench.site import CHECKOUT
+from docport.embedded.launch import launch_command
 from faults.history import COMMITTED, ROLLED_BACK, UNKNOWN, Change, History, Wrote, instant
 
 CHANGES_PER_SECOND = 50
@@ -38,7 +39,7 @@ def load(
     """Have writers change these doctors while the block lasts."""
     given = {"history": str(noted.path), "doctors": list(doctors), "rate": rate}
     with Popen(
-        [sys.executable, "-m", "faults.load", json.dumps(given)],
+        launch_command([sys.executable, "-m", "faults.load", json.dumps(given)]),
         cwd=CHECKOUT,
         stdin=PIPE,
         stdout=PIPE,

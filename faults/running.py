@@ -13,6 +13,7 @@ import requests
 
 from bench.processes import family
 from bench.site import CHECKOUT, free_port
+from docport.embedded.launch import launch_command
 
 UP_WITHIN_SECONDS = 120
 STOPPED_WITHIN_SECONDS = 40
@@ -64,7 +65,9 @@ def running(folder: Path, application: str = "docport.wsgi") -> Iterator[Program
     port = free_port()
     with (folder / "keep.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "faults.keep", str(port), str(folder), application],
+            launch_command(
+                [sys.executable, "-m", "faults.keep", str(port), str(folder), application]
+            ),
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=log,

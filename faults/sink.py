@@ -40,11 +40,16 @@ class Sink:
     def __init__(self, running: Partner, noted: History) -> None:
         self._partner, self._history = running, noted
         self._behaviours: defaultdict[str, Behaviour] = defaultdict(lambda: accept)
+        self._noted: set[str] = set()
         running.answer = self._answer
 
     @property
     def url(self) -> str:
         return self._partner.url
+
+    def note(self, insurer: str) -> None:
+        """Keep what an insurer hears, for the judge."""
+        self._noted.add(insurer)
 
     def behave(self, insurer: str, behaviour: Behaviour) -> None:
         """Let an insurer's endpoint answer in this way from now on."""
@@ -60,7 +65,8 @@ class Sink:
         at, event = history.instant(), request.json
         reply = self._behaviours[insurer](request)
         # What is about nobody, such as a ping, is no change that could be lost.
-        if event.get("feed_seq") and "doctor_id" in event["data"]:
+        is_change = event.get("feed_seq") and "doctor_id" in event["data"]
+        if is_change and insurer in self._noted:
             listener, is_accepted = f"endpoint of {insurer}", reply.status in _SUCCESS
             self._history.note(heard(listener, event, at=at, is_accepted=is_accepted))
         return reply

@@ -2,14 +2,14 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from docport.tests.own_redis import OwnRedis
 from faults import checker
 from faults.checker import Verdict
-from faults.history import WEBHOOK, History
-from faults.load import load
+from faults.history import WEBHOOK, Heard, History, Wrote, instant, of_kind
+from faults.load import CHANGES_PER_SECOND, load
 from faults.reader import reading
 from faults.running import NeverHappened, Programs, eventually, running
 from faults.sink import Sink
@@ -49,11 +49,13 @@ class Stage:
         for _ in range(insurers):
             self.insure(self.doctors)
 
-    def insure(self, doctors: Sequence[Doctor]) -> Insurer:
-        """Add an insurer who may see these doctors."""
+    def insure(self, doctors: Sequence[Doctor], *, is_noted: bool = True) -> Insurer:
+        """Add an insurer who may see these doctors; of one that is not noted nothing is judged."""
         insurer = add_insurer(doctors, self.sink.url)
         self.insurers.append(insurer)
-        self.history.note(insurer.webhook)
+        if is_noted:
+            self.history.note(insurer.webhook)
+            self.sink.note(insurer.name)
         return insurer
 
     def start(self, application: str = "docport.wsgi", *, feeds: int = 1) -> None:
@@ -64,7 +66,9 @@ class Stage:
             self._stack.enter_context(reading(self.history, self.programs.url, insurer))
 
     @contextmanager
-    def load(self, doctors: Sequence[Doctor] = (), rate: float = 50) -> Iterator[None]:
+    def load(
+        self, doctors: Sequence[Doctor] = (), rate: float = CHANGES_PER_SECOND
+    ) -> Iterator[None]:
         """Have these doctors changed, or all of them, while the block lasts."""
         changed = [str(doctor.pk) for doctor in doctors or self.doctors]
         with load(self.history, changed, rate=rate):
@@ -75,17 +79,34 @@ class Stage:
 
         When it does not come to that, the verdict will name what is lost.
         """
-        try:
-            return eventually(
-                lambda: not self.judge().lost, within=within, what="all was heard", every=0.5
-            )
-        except NeverHappened:
-            return within
+        began = instant()
+        with suppress(NeverHappened):
+            eventually(lambda: not self.judge().lost, within=within, what="heard", every=0.5)
+        return instant() - began
+
+    def flows_again(self, since: float, within: float) -> float:
+        """Wait until webhooks arrive and the feed has what was committed since an instant.
+
+        Give how many seconds after that instant it was.
+        """
+        with suppress(NeverHappened):
+            eventually(lambda: self._flows(since), within=within, what="it flows", every=0.2)
+        return instant() - since
+
+    def _flows(self, since: float) -> bool:
+        entries = self.history.entries()
+        new = {w.change for w in of_kind(entries, Wrote) if w.committing_at > since}
+        heard = [h for h in of_kind(entries, Heard) if h.at > since]
+        has_sent = any(one.listener == self.insurers[0].webhook.listener for one in heard)
+        feed = self.insurers[0].feed.listener
+        return has_sent and any(one.listener == feed and one.change in new for one in heard)
 
     def judge(self) -> Verdict:
         return checker.judge(self.history.entries())
 
-    def lags(self, way: str = WEBHOOK, doctors: Sequence[Doctor] = ()) -> list[float]:
+    def lags(
+        self, way: str = WEBHOOK, doctors: Sequence[Doctor] = (), since: float = 0
+    ) -> list[float]:
         """Give how long it took from each commit to the first attempt, shortest first."""
         chosen = [str(doctor.pk) for doctor in doctors]
-        return checker.lags(self.history.entries(), way=way, doctors=chosen)
+        return checker.lags(self.history.entries(), way=way, doctors=chosen, since=since)

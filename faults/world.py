@@ -12,7 +12,7 @@ from faults.history import FEED, Listens
 from integrations.models import WebhookEndpoint
 from integrations.tests.factories import make_api_key, make_endpoint
 from registry.models import Doctor, InsuranceProvider
-from registry.tests.factories import make_doctor, make_location, make_provider, make_user
+from registry.tests.factories import make_doctor, make_location, make_provider
 from scheduling.models import DayOfWeek
 from scheduling.tests.factories import make_window
 
@@ -72,8 +72,3 @@ def open_every_day(doctor: Doctor) -> None:
 def consent_of(doctor: Doctor, insurer: Insurer) -> Consent:
     """Give what a doctor lets an insurer see."""
     return Consent.objects.get(doctor=doctor, insurance_provider=insurer.provider)
-
-
-def person(doctor: Doctor) -> object:
-    """Add the account with which a doctor decides."""
-    return make_user(doctor=doctor)
