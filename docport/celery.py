@@ -29,6 +29,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "check_drift": {
+        "task": "integrations.tasks.check_drift",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "expire_consents": {
         "task": "consent.tasks.expire_consents",
         "schedule": 60.0,

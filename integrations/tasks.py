@@ -8,7 +8,7 @@ from celery import shared_task
 from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
-from integrations.actions import accesses, answers, clients, deliveries, failing
+from integrations.actions import accesses, answers, clients, deliveries, drift, failing
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 from integrations.mail import about_failures
@@ -35,6 +35,12 @@ def reconcile_pairs() -> int:
     while count := reconcile(at=now()):
         found += count
     return found
+
+
+@shared_task
+def check_drift() -> int:
+    """Go on with the nightly checks of what insurers hold; give how many steps there were."""
+    return drift.check(clock=now)
 
 
 @shared_task

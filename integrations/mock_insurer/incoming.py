@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from integrations.mock_insurer.receiver import Call, Reply
 from integrations.mock_insurer.server import ID, Handler, Route
+from integrations.mock_insurer.store import Part
 
 DOCTOR = ID.format("doctor_id")
 
@@ -24,11 +25,12 @@ def delete_doctor(handler: Handler, doctor_id: str) -> None:
     _push(handler, lambda call: handler.insurer.receiver.delete(doctor_id, call))
 
 
-def get_state(handler: Handler, doctor_id: str) -> None:
-    call = _call(handler)
-    reply = handler.insurer.receiver.state(doctor_id)
-    refusal = call.behaviour.refusal
-    _send(handler, call, reply if refusal is None else Reply(refusal, {"error": "as_told"}))
+def get_profile_state(handler: Handler, doctor_id: str) -> None:
+    _tell(handler, "profile", doctor_id)
+
+
+def get_availability_state(handler: Handler, doctor_id: str) -> None:
+    _tell(handler, "availability", doctor_id)
 
 
 def post_webhook(handler: Handler) -> None:
@@ -49,6 +51,13 @@ def _push(handler: Handler, act: Callable[[Call], Reply]) -> None:
     reply = _as_told(call, act(call))
     handler.insurer.report.note_push(is_genuine=reply.is_genuine, status=reply.status)
     _send(handler, call, reply)
+
+
+def _tell(handler: Handler, part: Part, doctor_id: str) -> None:
+    call = _call(handler)
+    reply = handler.insurer.receiver.state(part, doctor_id)
+    refusal = call.behaviour.refusal
+    _send(handler, call, reply if refusal is None else Reply(refusal, {"error": "as_told"}))
 
 
 def _call(handler: Handler) -> Call:
@@ -109,6 +118,7 @@ ROUTES = (
     Route("PUT", f"/docport/doctors/{DOCTOR}", put_profile),
     Route("PUT", f"/docport/doctors/{DOCTOR}/availability", put_availability),
     Route("DELETE", f"/docport/doctors/{DOCTOR}", delete_doctor),
-    Route("GET", f"/docport/doctors/{DOCTOR}", get_state),
+    Route("GET", f"/docport/doctors/{DOCTOR}", get_profile_state),
+    Route("GET", f"/docport/doctors/{DOCTOR}/availability", get_availability_state),
     Route("POST", "/docport/webhooks", post_webhook),
 )

@@ -89,19 +89,13 @@ class Receiver:
         """Take an event; one that is known is taken again without effect."""
         return self._answered(call, lambda signed, event: self._webhook(call, signed, event))
 
-    def state(self, doctor_id: str) -> Reply:
+    def state(self, part: Part, doctor_id: str) -> Reply:
         """Say which state of a doctor is held, so that DocPort can find and repair drift."""
-        held = self._store.doctor(doctor_id)
-        if held is None:
-            return Reply(404, {"error": "not_held"})
-        body = {
-            part: {"version": held[f"{part}_version"], "state": held[f"{part}_state"]}
-            for part in ("profile", "availability")
-        }
-        return Reply(200, body, {
-            "DocPort-Version": str(held["profile_version"]),
-            "DocPort-State": held["profile_state"] or "",
-        })  # fmt: skip
+        held = self._store.doctor(doctor_id) or {}
+        state = held.get(f"{part}_state")
+        if not state:
+            return Reply(404, {"error": "not_held"}, {"DocPort-State": "none"})
+        return Reply(200, {"version": held[f"{part}_version"]}, {"DocPort-State": state})
 
     def _answered(self, call: Call, act: Callable[[Signed, dict[str, Any]], Reply]) -> Reply:
         try:

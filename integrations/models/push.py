@@ -26,7 +26,7 @@ class ProviderDoctorSync(Timestamped):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
     insurance_provider = models.ForeignKey(
-        InsuranceProvider, on_delete=models.PROTECT, related_name="+"
+        InsuranceProvider, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     sync_status = models.CharField(max_length=7, choices=Status.choices)
     # Due for the insurer's sake, with many others, so that what doctors do themselves goes first.
@@ -69,6 +69,7 @@ class ProviderDoctorSync(Timestamped):
                 name="sync_held",
             ),
             models.Index(fields=["insurance_provider", "sync_status"], name="sync_by_provider"),
+            models.Index(fields=["insurance_provider", "doctor"], name="sync_by_doctor"),
         ]
 
     def __str__(self) -> str:
@@ -76,13 +77,32 @@ class ProviderDoctorSync(Timestamped):
 
 
 class ProviderPush(Timestamped):
-    """The push to one insurer as a whole: how fast its backfill may go."""
+    """The push to one insurer as a whole: its backfill, and the check that it holds what it took.
+
+    A check goes through the doctors in the order of their ids, some at a time; its counts are
+    those of the check under way, or of the last one.
+    """
 
     insurance_provider = models.OneToOneField(
         InsuranceProvider, on_delete=models.PROTECT, related_name="+", primary_key=True
     )
     # Not before this the next doctor of a backfill is sent; `None` is now.
     next_backfill_at = models.DateTimeField(null=True, blank=True)
+    # When the next check begins or the one under way goes on; `None` is now.
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    check_lease_until = models.DateTimeField(null=True, blank=True)
+    check_began_at = models.DateTimeField(null=True, blank=True)
+    check_ended_at = models.DateTimeField(null=True, blank=True)
+    # The doctor up to whom the check under way has come.
+    checked_to = models.UUIDField(null=True, blank=True)
+    checked = models.PositiveIntegerField(default=0, db_default=0)
+    # Doctors of whom the insurer held something else than it had taken.
+    differed = models.PositiveIntegerField(default=0, db_default=0)
+    # Doctors whose state had changed with time, such as by a leave that is over.
+    outdated = models.PositiveIntegerField(default=0, db_default=0)
+    # Whether the insurer's system tells what it holds; `None` until it was asked.
+    tells_states = models.BooleanField(null=True, blank=True)
+    check_error = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "provider_push"

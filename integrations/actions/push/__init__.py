@@ -13,8 +13,8 @@ from integrations.actions.drain import Line
 from integrations.actions.push.again import retry, retry_failing, retry_insurer, send_all_again
 from integrations.actions.push.leasing import BACKFILLS_AT_ONCE, LEASE, lease
 from integrations.actions.push.marking import WAITS, mark
-from integrations.actions.push.sending import Outcome, attempt
-from integrations.actions.push.states import ERASED, Job, State, prepare
+from integrations.actions.push.sending import Outcome, attempt, partner_of
+from integrations.actions.push.states import ERASED, Job, State, hash_of, prepare
 
 __all__ = [
     "BACKFILLS_AT_ONCE",
@@ -25,9 +25,11 @@ __all__ = [
     "Outcome",
     "State",
     "attempt",
+    "hash_of",
     "lease",
     "line",
     "mark",
+    "partner_of",
     "prepare",
     "retry",
     "retry_failing",

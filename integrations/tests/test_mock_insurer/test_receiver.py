@@ -25,7 +25,8 @@ def test_a_pushed_doctor_is_mirrored(mock: Mock) -> None:
     assert (held["profile_version"], held["availability_version"]) == (1, 3)
     state = mock.get(f"/docport/doctors/{DOCTOR}")
     assert state.headers["DocPort-State"] == "f00d"
-    assert state.json()["availability"] == {"version": 3, "state": "f00d"}
+    hours = mock.get(f"/docport/doctors/{DOCTOR}/availability")
+    assert (hours.headers["DocPort-State"], hours.json()) == ("f00d", {"version": 3})
 
 
 def test_an_older_push_is_refused_and_an_equal_one_taken(mock: Mock) -> None:
@@ -67,7 +68,8 @@ def test_a_withdrawn_doctor_is_erased_and_may_come_back(mock: Mock) -> None:
 
     assert gone.status_code == 200
     assert mock.mirror == []
-    assert mock.get(f"/docport/doctors/{DOCTOR}").status_code == 404
+    state = mock.get(f"/docport/doctors/{DOCTOR}")
+    assert (state.status_code, state.headers["DocPort-State"]) == (404, "none")
     assert mock.push(signed_at=NOW + 9).status_code == 409, "it was on its way before"
     assert mock.push(signed_at=NOW + 11).status_code == 200
 
