@@ -33,6 +33,15 @@ def new_key_pair() -> tuple[str, str]:
     return _written(_PRIVATE, private.private_bytes_raw() + public), _written(_PUBLIC, public)
 
 
+def is_key(text: str) -> bool:
+    """Tell whether a text can sign: a secret or a private key, as it is written."""
+    try:
+        signature("", 0, b"", key=text)
+    except ValueError:
+        return False
+    return text.startswith((_SECRET, _PRIVATE))
+
+
 def signature(message_id: str, timestamp: int, body: bytes, *, key: str) -> str:
     """Give one entry of the signature header.
 
