@@ -6,6 +6,7 @@ stay in the set, with or without their private part, so that old receipts stay v
 """
 
 import hashlib
+import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -207,6 +208,33 @@ def verify(signature: str) -> bytes:
         return jws.deserialize_compact(signature, key, algorithms=[ALGORITHM]).payload
     except (JoseError, KeyError, ValueError, TypeError) as error:
         raise ReceiptNotGenuine from error
+
+
+def read(text: str) -> dict[str, Any]:
+    """Check a receipt that somebody kept, and give what was signed.
+
+    Args:
+        text: the file that doctors download, or the compact JWS alone.
+
+    Raises:
+        ReceiptNotGenuine: it says why, for whoever holds the file.
+    """
+    kept: Any = {"signature": text}
+    if text.startswith("{"):
+        try:
+            kept = json.loads(text)
+        except ValueError as error:
+            raise ReceiptNotGenuine("it is no JSON") from error
+    try:
+        signed = verify(str(kept.get("signature")))
+    except ReceiptNotGenuine as error:
+        raise ReceiptNotGenuine("the signature is not ours, or not of these words") from error
+    receipt: dict[str, Any] = json.loads(signed)
+    if kept.get("receipt", receipt) != receipt:
+        raise ReceiptNotGenuine("the words differ from the signed ones")
+    if kept.get("receipt_sha256", sha256(receipt)) != sha256(receipt):
+        raise ReceiptNotGenuine("the hash is not that of the signed words")
+    return receipt
 
 
 def is_genuine(event: ConsentEvent) -> bool:
