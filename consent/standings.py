@@ -25,6 +25,11 @@ class Standing:
     is_overdue: bool
 
     @property
+    def is_seeing(self) -> bool:
+        """Tell whether the insurer can read something now."""
+        return self.status == ConsentStatus.ACTIVE and not self.is_paused
+
+    @property
     def shared(self) -> list[str]:
         """Name the data classes that the consent holds."""
         return self._names(self.consent)

@@ -1,10 +1,9 @@
 from django.urls import path
 
-from consent.views import giving, insurers, receipts, requests
+from consent.views import giving, receipts, requests
 
 app_name = "consent"
 urlpatterns = [
-    path("insurers/", insurers.consent_list, name="list"),
     path("insurers/<slug:slug>/give/", giving.consent_give, name="give"),
     path("insurers/<slug:slug>/decline/", requests.request_decline, name="decline"),
     path("insurers/receipts/<uuid:event_id>/", receipts.consent_receipt, name="receipt"),

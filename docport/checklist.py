@@ -182,4 +182,6 @@ def _insurers(facts: Facts) -> Task:
     is_active = facts.doctor.status == Doctor.Status.ACTIVE
     note = "" if is_active else "You can choose once your profile is checked."
     state = _yes_or_no(met=facts.is_visible)
-    return Task("Choose insurers", reverse("consent:list"), state, note, waits_for_us=not is_active)
+    return Task(
+        "Choose insurers", reverse("docport:insurers"), state, note, waits_for_us=not is_active
+    )

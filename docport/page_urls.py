@@ -6,6 +6,7 @@ app_name = "docport"
 urlpatterns = [
     path("", views.home, name="home"),
     path("setup/", views.setup, name="setup"),
+    path("insurers/", views.insurers, name="insurers"),
     path("insurers/<slug:slug>/", views.insurer, name="insurer"),
     path("access/", access_pages.access_list, name="access"),
     path("access.csv", access_pages.access_csv, name="access_csv"),

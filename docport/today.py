@@ -13,25 +13,19 @@ from django.urls import reverse
 from consent.actions import REMINDED_BEFORE
 from consent.models import Consent, ConsentRequest
 from docport.checklist import Checklist, Facts, checklist, facts_of
+from docport.in_step import in_step, moment, syncs_of
 from integrations.models import ProviderDoctorSync
 from registry.models import Doctor, InsuranceProvider
 from scheduling.models import Appointment, AvailabilityException
 from scheduling.wording import clock, day_and_month, full_date, span
 
 Status = Appointment.Status
-SyncStatus = ProviderDoctorSync.Status
 
 _TONES = {
     Status.ARRIVED: "tag-ok",
     Status.COMPLETED: "tag-ok",
     Status.NO_SHOW: "tag-warn",
     Status.CANCELLED: "tag-bad",
-}
-SYNC_TONES = {
-    SyncStatus.IN_STEP: "tag-ok",
-    SyncStatus.PENDING: "tag-warn",
-    SyncStatus.FAILING: "tag-bad",
-    SyncStatus.STOPPED: "tag-bad",
 }
 
 
@@ -202,53 +196,22 @@ def _providers(doctor: Doctor, local: datetime) -> list[Any]:
 
 
 def _insurers(doctor: Doctor, providers: Iterable[Any], local: datetime) -> list[Insurer]:
-    syncs = {
-        sync.insurance_provider_id: sync
-        for sync in ProviderDoctorSync.objects.filter(doctor=doctor)
-    }
-    return [
-        _insurer(provider, syncs.get(provider.pk), local, sees=provider.is_seeing)
-        for provider in providers
-    ]
+    syncs = syncs_of(doctor)
+    return [_insurer(provider, syncs.get(provider.pk), local) for provider in providers]
 
 
-def _insurer(
-    provider: InsuranceProvider, sync: ProviderDoctorSync | None, local: datetime, *, sees: bool
-) -> Insurer:
-    if not sees:
+def _insurer(provider: Any, sync: ProviderDoctorSync | None, local: datetime) -> Insurer:
+    if not provider.is_seeing:
         return Insurer(provider, sees=False, state="Sees nothing", tone="")
-    if sync is None:
-        return Insurer(provider, sees=True, state="Sees you", tone="tag-ok")
-    return Insurer(
-        provider,
-        sees=True,
-        state=SyncStatus(sync.sync_status).label,
-        tone=SYNC_TONES[SyncStatus(sync.sync_status)],
-        note=_sync_note(sync, local),
-    )
-
-
-def _sync_note(sync: ProviderDoctorSync, local: datetime) -> str:
-    if sync.sync_status == SyncStatus.STOPPED:
-        return "Its system has asked us to send nothing more."
-    if sync.failing_since is not None:
-        since = _moment(sync.failing_since, local)
-        return f"Its system has not taken changes since {since}. We go on trying."
-    sent = [moment for moment in (sync.last_profile_sync, sync.last_availability_sync) if moment]
-    return f"Last sent {_moment(max(sent), local)}" if sent else "Nothing sent yet"
-
-
-def _moment(moment: datetime, local: datetime) -> str:
-    there = moment.astimezone(local.tzinfo)
-    day = "today" if there.date() == local.date() else day_and_month(there.date())
-    return f"{day} at {clock(there)}"
+    found = in_step(provider, sync, local=local)
+    return Insurer(provider, sees=True, state=found.state, tone=found.tone, note=found.note)
 
 
 def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
     """Say which insurers wait for an answer, and which consents end soon."""
     asked = [
         Alarm(
-            f"{provider} asks to see you. You can answer until {_moment(answer_by, local)}.",
+            f"{provider} asks to see you. You can answer until {moment(answer_by, local)}.",
             reverse("docport:insurer", args=[provider.slug]),
             f"Answer {provider}",
         )
@@ -257,7 +220,7 @@ def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
     ]
     ending = [
         Alarm(
-            f"{provider} sees you only until {_moment(ends_at, local)}.",
+            f"{provider} sees you only until {moment(ends_at, local)}.",
             reverse("consent:give", args=[provider.slug]),
             f"Choose a new period for {provider}",
         )
@@ -276,5 +239,5 @@ def _warnings(facts: Facts, insurers: list[Insurer]) -> list[Alarm]:
         found.append(Alarm(text, reverse("scheduling:hours"), "Set your hours"))
     if not any(insurer.sees for insurer in insurers):
         text = "No insurer can see you, so nobody can book."
-        found.append(Alarm(text, reverse("consent:list"), "Choose insurers"))
+        found.append(Alarm(text, reverse("docport:insurers"), "Choose insurers"))
     return found

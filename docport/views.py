@@ -1,3 +1,7 @@
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -6,11 +10,13 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from consent.models import ConsentEvent, insurers_for
-from consent.standings import standing_with
+from consent.standings import Standing, standing_with, standings_of
 from docport.access_pages import last_read_at
 from docport.checklist import checklist, facts_of
 from docport.erasure import erasure_of
+from docport.in_step import InStep, in_step, local_to, syncs_of
 from docport.today import today_of
+from integrations.models import ProviderDoctorSync
 from registry import actions
 from registry.http import SignedInRequest, doctor_of
 from registry.models import User
@@ -50,14 +56,42 @@ def setup(request: SignedInRequest) -> HttpResponse:
 
 
 @require_safe
+def insurers(request: SignedInRequest) -> HttpResponse:
+    doctor, at = doctor_of(request), now()
+    standings = standings_of(doctor, insurers_for(doctor), at=at)
+    syncs, local = syncs_of(doctor), local_to(doctor, at)
+    context = {
+        "doctor": doctor,
+        "standings": standings,
+        "asking": [standing for standing in standings if standing.request],
+        "others": [
+            (standing, _in_step(standing, syncs, local))
+            for standing in standings
+            if not standing.request
+        ],
+        "seeing": sum(standing.is_seeing for standing in standings),
+    }
+    return render(request, "docport/insurers.html", context)
+
+
+def _in_step(
+    standing: Standing, syncs: Mapping[UUID, ProviderDoctorSync], local: datetime
+) -> InStep | None:
+    provider = standing.provider
+    return in_step(provider, syncs.get(provider.pk), local=local) if standing.is_seeing else None
+
+
+@require_safe
 def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
     doctor, at = doctor_of(request), now()
     provider = get_object_or_404(insurers_for(doctor), slug=slug)
     standing = standing_with(doctor, provider, at=at)
     history = ConsentEvent.objects.between(doctor, provider).select_related("by")
+    syncs = syncs_of(doctor) if standing.is_seeing else {}
     context = {
         "doctor": doctor,
         "standing": standing,
+        "sync": _in_step(standing, syncs, local_to(doctor, at)),
         "last_read_at": last_read_at(standing.consent),
         "erasure": erasure_of(standing.consent, at=at),
         "history": history.order_by("-at", "-id"),

@@ -42,7 +42,7 @@ def test_each_insurer_has_its_own_card_and_state(page: Client, doctor: Doctor) -
     make_provider(name="Live One", integration_status="LIVE")
     make_provider(name="Gone", integration_status="SUSPENDED")
 
-    shown = text(page.get(reverse("consent:list")))
+    shown = text(page.get(reverse("docport:insurers")))
 
     assert "1 of 7</strong> can see you now" in shown
     assert "Shares: Profile, Availability." in shown
@@ -64,7 +64,7 @@ def test_each_insurer_has_its_own_card_and_state(page: Client, doctor: Doctor) -
 
 
 def test_an_empty_list_says_the_next_step(page: Client) -> None:
-    shown = text(page.get(reverse("consent:list")))
+    shown = text(page.get(reverse("docport:insurers")))
 
     assert "No insurers yet" in shown
     assert reverse("scheduling:hours") in shown
@@ -85,7 +85,7 @@ def test_before_verification_the_page_says_why_not_and_what_is_next(
     client.force_login(make_user(doctor=make_doctor(status=status)))
 
     for url in [
-        reverse("consent:list"),
+        reverse("docport:insurers"),
         reverse("docport:insurer", args=[provider.slug]),
         give_url(provider),
     ]:
@@ -151,7 +151,7 @@ def test_nobody_but_the_doctor_touches_consent(
 
     client.force_login(make_user(role=role, **whose))
 
-    for url in [reverse("consent:list"), *pages_of(event)]:
+    for url in [reverse("docport:insurers"), *pages_of(event)]:
         assert client.get(url).status_code == 404
     provider = event.about.insurance_provider
     assert client.post(give_url(provider), answers(provider, confirm="yes")).status_code == 404
@@ -161,7 +161,7 @@ def test_nobody_but_the_doctor_touches_consent(
 def test_strangers_sign_in_first(page: Client) -> None:
     event = make_receipt(page, make_provider())
 
-    for url in [reverse("consent:list"), *pages_of(event)]:
+    for url in [reverse("docport:insurers"), *pages_of(event)]:
         assert Client().get(url)["Location"].startswith(reverse("account_login"))
 
 
@@ -173,8 +173,8 @@ def test_many_insurers_and_a_long_history_cost_no_more_queries(
     for data_classes in (["profile"], ["profile", "credentials"], ["profile", "availability"]):
         page.post(give_url(provider), answers(provider, data_classes=data_classes, confirm="yes"))
 
-    with django_assert_max_num_queries(7):
-        listed = page.get(reverse("consent:list"))
+    with django_assert_max_num_queries(8):
+        listed = page.get(reverse("docport:insurers"))
     with django_assert_max_num_queries(8):
         detail = page.get(reverse("docport:insurer", args=[provider.slug]))
     with django_assert_max_num_queries(9):

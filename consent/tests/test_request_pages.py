@@ -7,7 +7,7 @@ from django.urls import reverse
 from consent.models import Consent, ConsentEvent, ConsentRequest
 from consent.tests.factories import make_request, make_withdrawn_consent
 from consent.tests.pages import answers, text
-from consent.views import giving, insurers, requests
+from consent.views import giving, requests
 from registry.models import Doctor, InsuranceProvider, User
 from registry.tests.factories import NOW, make_admin, make_provider, make_user
 
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for views in (giving, insurers, requests):
+    for views in (giving, requests):
         monkeypatch.setattr(views, "now", lambda: NOW)
     monkeypatch.setattr("docport.views.now", lambda: NOW)
 
@@ -41,7 +41,7 @@ def test_who_asks_comes_first_with_all_that_is_needed_to_answer(
 ) -> None:
     make_provider(name="Aarogya")
 
-    answer = page.get(reverse("consent:list"))
+    answer = page.get(reverse("docport:insurers"))
 
     shown = text(answer)
     for words in [
@@ -62,7 +62,7 @@ def test_who_asks_comes_first_with_all_that_is_needed_to_answer(
 def test_nothing_is_asked_of_anybody_else(client: Client, asked: ConsentRequest) -> None:
     client.force_login(make_user())
 
-    assert "asks to see you" not in text(client.get(reverse("consent:list")))
+    assert "asks to see you" not in text(client.get(reverse("docport:insurers")))
     answer = client.post(url("consent:decline", asked.insurance_provider))
     assert answer["Location"] == url("docport:insurer", asked.insurance_provider)
     asked.refresh_from_db()
@@ -86,7 +86,7 @@ def test_saying_yes_goes_the_way_of_every_consent(page: Client, asked: ConsentRe
     assert given["Location"] == reverse("consent:receipt", args=[event.pk])
     asked.refresh_from_db()
     assert asked.answer == "ACCEPTED"
-    assert "asks to see you" not in text(page.get(reverse("consent:list")))
+    assert "asks to see you" not in text(page.get(reverse("docport:insurers")))
 
 
 def test_saying_no_leads_to_a_receipt_and_the_history(page: Client, asked: ConsentRequest) -> None:
@@ -133,7 +133,7 @@ def test_a_request_beside_an_earlier_consent_leads_to_what_was_before(
     )
     make_request(doctor=doctor, insurance_provider=ended.insurance_provider, asked_at=NOW - DAY)
 
-    listed = text(page.get(reverse("consent:list")))
+    listed = text(page.get(reverse("docport:insurers")))
     detail = text(page.get(url("docport:insurer", ended.insurance_provider)))
 
     assert "What was before" in listed

@@ -151,7 +151,7 @@ def registry_paths(place: DoctorLocation) -> list[str]:
 def consent_paths(seeing: InsuranceProvider, other: InsuranceProvider) -> list[str]:
     step = ConsentEvent.objects.filter(consent__insurance_provider=seeing).get()
     return [
-        reverse("consent:list"),
+        reverse("docport:insurers"),
         reverse("docport:insurer", args=[seeing.slug]),
         reverse("docport:insurer", args=[other.slug]),
         reverse("consent:give", args=[other.slug]),

@@ -56,7 +56,7 @@ def test_the_page_says_the_effect_and_its_time(doctors_client: Client, standing:
 
 
 def test_withdrawing_takes_three_taps_from_home(doctors_client: Client, standing: Consent) -> None:
-    insurers, page = reverse("consent:list"), address(standing.insurance_provider)
+    insurers, page = reverse("docport:insurers"), address(standing.insurance_provider)
 
     assert f'href="{insurers}"' in doctors_client.get(reverse("docport:home")).content.decode()
     assert f'href="{page}"' in doctors_client.get(insurers).content.decode()
