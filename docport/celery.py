@@ -54,6 +54,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "send_heartbeats": {
+        "task": "integrations.tasks.send_heartbeats",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
     "watch_endpoints": {
         "task": "integrations.tasks.watch_endpoints",
         "schedule": 300.0,

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
-from integrations.actions import accesses, answers, clients, deliveries, drift, failing
+from integrations.actions import accesses, answers, clients, deliveries, drift, failing, heartbeats
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 from integrations.mail import about_failures
@@ -66,6 +66,12 @@ def forget_accesses() -> int:
     while count := accesses.forget(at=at):
         forgotten += count
     return forgotten
+
+
+@shared_task
+def send_heartbeats() -> int:
+    """Tell each endpoint how far its insurer's feed has come; give how many are told."""
+    return heartbeats.send(at=now())
 
 
 @shared_task

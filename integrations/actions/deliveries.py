@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet
 
 from integrations.models import (
+    HEARTBEAT,
     FeedEntry,
     WebhookAttempt,
     WebhookDelivery,
@@ -27,7 +28,7 @@ _Status = WebhookDelivery.Status
 
 
 class NotSentAgain(Refused):
-    """It was withheld, or its endpoint was deleted; nothing was changed."""
+    """It was withheld, is a heartbeat, or its endpoint was deleted; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__("This delivery is not sent again.")
@@ -62,6 +63,7 @@ def say(*, endpoint: WebhookEndpoint, event_type: str, at: datetime) -> WebhookD
     Part of a transaction of the caller, who holds the endpoint's row.
     """
     transaction.on_commit(ledger.wake_sequencer)
+    _try_now(endpoint)
     standing = _unfinished(endpoint, event_type).first()
     if standing is not None:
         standing.attempts, standing.next_attempt_at = 0, at
@@ -70,6 +72,12 @@ def say(*, endpoint: WebhookEndpoint, event_type: str, at: datetime) -> WebhookD
     return WebhookDelivery.objects.create(
         endpoint=endpoint, event_type=event_type, subject=endpoint.subject, next_attempt_at=at
     )
+
+
+def _try_now(endpoint: WebhookEndpoint) -> None:
+    # Whoever asks for something to be sent does not wait for a pause to end.
+    held = WebhookEndpoint.objects.filter(pk=endpoint.pk, held_until__isnull=False)
+    held.update(held_until=None)
 
 
 def give_up(*, endpoint: WebhookEndpoint, event_type: str) -> None:
@@ -97,16 +105,19 @@ def resend(*, delivery: WebhookDelivery, by: ledger.Actor, at: datetime) -> Webh
     """Send a delivery again now, whether it arrived or not, from the start of its schedule.
 
     Raises:
-        NotSentAgain: it was withheld or its endpoint was deleted; nothing was changed.
+        NotSentAgain: it was withheld, is a heartbeat, of which the next one comes anyway, or its
+            endpoint was deleted; nothing was changed.
     """
     rows = WebhookDelivery.objects.select_for_update(of=("self",)).select_related("endpoint")
     standing = rows.get(pk=delivery.pk)
     is_deleted = standing.endpoint.status == WebhookEndpoint.Status.DELETED
-    if is_deleted or standing.status == _Status.WITHHELD:
+    is_over = standing.status == _Status.WITHHELD or standing.event_type == HEARTBEAT
+    if is_deleted or is_over:
         raise NotSentAgain
     for name, value in _afresh(at).items():
         setattr(standing, name, value)
     standing.save(update_fields=list(_afresh(at)))
+    _try_now(standing.endpoint)
     ledger.record("webhook_delivery.resent", subject=standing, by=by, at=at)
     transaction.on_commit(ledger.wake_sequencer)
     return standing
@@ -127,6 +138,7 @@ def resend_range(
     again.update(**_afresh(at), updated_at=at)
     next_after = chosen[-1][1] if len(found) > RESENT_AT_ONCE else None
     if chosen:
+        _try_now(endpoint)
         first, last = chosen[0][1], chosen[-1][1]
         ledger.record(
             "webhook_endpoint.resent", subject=endpoint, by=by, at=at,
@@ -134,6 +146,17 @@ def resend_range(
         )  # fmt: skip
         transaction.on_commit(ledger.wake_sequencer)
     return Resent(len(chosen), next_after)
+
+
+def resend_failed(*, endpoint: WebhookEndpoint, by: ledger.Actor, at: datetime) -> int:
+    """Send again all that an endpoint has parked, 500 in one transaction; give how many."""
+    count, after = 0, None
+    while True:
+        wanted = Range(after=after, only_failed=True)
+        resent = resend_range(endpoint=endpoint, wanted=wanted, by=by, at=at)
+        count, after = count + resent.count, resent.next_after
+        if after is None:
+            return count
 
 
 def _in_range(endpoint: WebhookEndpoint, wanted: Range, at: datetime) -> QuerySet[WebhookDelivery]:
@@ -171,7 +194,7 @@ def make_due(*, endpoint: WebhookEndpoint, at: datetime) -> None:
     Part of a transaction of the caller, who holds the endpoint's row.
     """
     waiting = Q(status=_Status.PENDING, next_attempt_at__gt=at)
-    parked = Q(status=_Status.PARKED, last_error=_GONE_ERROR)
+    parked = Q(status=_Status.PARKED, last_error=_GONE_ERROR) & ~Q(event_type=HEARTBEAT)
     # Whoever marks one of them may want the endpoint's row, so nobody waits for these here.
     rows = WebhookDelivery.objects.select_for_update(skip_locked=True)
     ids = list(rows.filter(waiting | parked, endpoint=endpoint).values_list("pk", flat=True))

@@ -33,8 +33,8 @@ class Line(Generic[Job, Outcome]):
     lease: Callable[[int], Sequence[Job]]
     # Runs in a thread and returns whatever happens.
     send: Callable[[Job], Outcome]
-    # Notes what came of a send.
-    mark: Callable[[Outcome], None]
+    # Notes what came of sends.
+    mark: Callable[[Sequence[Outcome]], None]
 
 
 def drain(
@@ -72,8 +72,12 @@ def drain(
             if not under_way and not made:
                 return handled
             done, _ = wait(under_way, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
+            for line in lines:
+                ended = [future for future in done if under_way[future] is line]
+                if ended:
+                    line.mark([future.result() for future in ended])
             for future in done:
-                under_way.pop(future).mark(future.result())
+                del under_way[future]
             handled += len(done)
             is_full = not done and not all(_room(line, under_way) for line in lines)
             in_vain = in_vain + 1 if is_full else 0

@@ -243,8 +243,8 @@ def _settings(endpoint: WebhookEndpoint) -> dict[str, object]:
 
 def _move(standing: WebhookEndpoint, target: Target) -> None:
     standing.url, standing.challenge = target.url, _new_challenge()
-    standing.verified_at, standing.failing_since = None, None
-    standing.warned_percent, standing.warn_at = 0, None
+    standing.verified_at = None
+    _forget_failures(standing)
     if standing.status == _Status.ENABLED:
         standing.status = _Status.PENDING
     # Whoever answers the old challenge now proves nothing.
@@ -257,11 +257,17 @@ def _switch(standing: WebhookEndpoint, *, is_enabled: bool, by: ledger.Actor, at
     standing.warned_percent, standing.warn_at = 0, None
     if is_enabled:
         standing.status = _Status.ENABLED if standing.verified_at else _Status.PENDING
-        standing.disabled_at, standing.disabled_reason, standing.failing_since = None, "", None
+        standing.disabled_at, standing.disabled_reason = None, ""
+        _forget_failures(standing)
     else:
         standing.status, standing.disabled_at = _Status.DISABLED, at
         who = "the insurer" if isinstance(by, InsuranceProvider) else "an admin"
         standing.disabled_reason = f"Disabled by {who}."
+
+
+def _forget_failures(standing: WebhookEndpoint) -> None:
+    standing.failing_since, standing.failures, standing.held_until = None, 0, None
+    standing.warned_percent, standing.warn_at = 0, None
 
 
 def _go_on(standing: WebhookEndpoint, changed: dict[str, object], at: datetime) -> None:

@@ -147,6 +147,7 @@ class WebhookEndpointAdmin(ShownOnceAdmin):
         "status",
         "verified_at",
         "failing_since",
+        "held_until",
         "disabled_reason",
         "waiting",
         "parked",
@@ -157,7 +158,7 @@ class WebhookEndpointAdmin(ShownOnceAdmin):
     exclude = ("secret", "previous_secret", "private_key")
     ordering = ("insurance_provider__name", "created_at")
     formfield_overrides = {URLField: {"assume_scheme": "https"}}
-    actions = ("enable_chosen", "disable_chosen", "test_chosen")
+    actions = ("enable_chosen", "disable_chosen", "test_chosen", "send_parked_again")
     form_class = EndpointForm
     button = "Add an endpoint"
 
@@ -205,6 +206,17 @@ class WebhookEndpointAdmin(ShownOnceAdmin):
     def test_chosen(self, request: AdminRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         sent = _each(request, queryset, endpoints.send_test)
         messages.success(request, f"{sent} sent. The deliveries say what came of them.")
+
+    @admin.action(description="Send all that the chosen have parked again now")
+    def send_parked_again(self, request: AdminRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        standing = queryset.exclude(status=WebhookEndpoint.Status.DELETED)
+        sent = sum(
+            [
+                deliveries.resend_failed(endpoint=endpoint, by=request.user, at=now())
+                for endpoint in standing
+            ]
+        )
+        messages.success(request, f"{sent} will be sent again within seconds.")
 
 
 def _each(

@@ -21,6 +21,7 @@ from integrations.models import CHALLENGE
 Schema = dict[str, Any]
 _JSON = "application/json"
 _TEXT = {"type": "string", "minLength": 1}
+_NUMBERS = {"head": {"type": "integer", "minimum": 0}}
 # How the library writes the values of a code into its description.
 _VALUE = re.compile(r"\n*^\* `(.*?)` - (.*)$", re.MULTILINE)
 # Where an id comes from that a later call needs: call, status and place in the answer.
@@ -192,7 +193,7 @@ def _event_hook(kind: str, meaning: str, schemas: Schema) -> Schema:
 
 def _message_hook(kind: str, meaning: str) -> Schema:
     example = example_of_message(kind, MESSAGE_DATA[kind])
-    data = _object_of(dict.fromkeys(MESSAGE_DATA[kind], _TEXT))
+    data = _object_of({name: _NUMBERS.get(name, _TEXT) for name in MESSAGE_DATA[kind]})
     id_ = {"type": "string", "pattern": "^msg_"}
     instant = {"type": "string", "format": "date-time"}
     payload = _object_of({"id": id_, "type": {"const": kind}, "timestamp": instant, "data": data})

@@ -3,6 +3,7 @@ from integrations.models.accesses import SHOWN_BY, Access, AccessQuerySet
 from integrations.models.clients import ApiClient, SpentAssertion
 from integrations.models.delivery import (
     CHALLENGE,
+    HEARTBEAT,
     PING,
     FeedEntry,
     FeedHead,
@@ -16,6 +17,7 @@ from integrations.models.push import ProviderDoctorSync, ProviderPush
 
 __all__ = [
     "CHALLENGE",
+    "HEARTBEAT",
     "NEWEST_VERSION",
     "PING",
     "SHOWN_BY",

@@ -14,7 +14,7 @@ from registry.ids import uuid7
 from registry.models import InsuranceProvider, OutboxEvent, Timestamped
 
 # DocPort's own words to an endpoint, which are no events of a feed.
-PING, CHALLENGE = "ping", "endpoint.challenge"
+PING, CHALLENGE, HEARTBEAT = "ping", "endpoint.challenge", "heartbeat"
 
 
 class FeedHead(models.Model):
@@ -106,6 +106,9 @@ class WebhookEndpoint(Timestamped):
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Since when every attempt has failed, whichever event it was for.
     failing_since = models.DateTimeField(null=True, blank=True)
+    # How many attempts have failed since, and until when none is made.
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    held_until = models.DateTimeField(null=True, blank=True)
     # How much of five such days the insurer was told of, in percent; at 100 it was disabled.
     warned_percent = models.PositiveSmallIntegerField(default=0)
     # Not before this it is told more; `None` is now.
@@ -199,8 +202,8 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
 class WebhookDelivery(Timestamped):
     """One message on its way to one endpoint; the row, not the broker, holds its retries.
 
-    It carries an event of the insurer's feed, or is DocPort's own word to the endpoint: a ping or
-    a challenge, which is in no feed.
+    It carries an event of the insurer's feed, or is DocPort's own word to the endpoint: a ping, a
+    challenge or a heartbeat, which is in no feed.
     """
 
     Status = WebhookDeliveryStatus
@@ -232,10 +235,16 @@ class WebhookDelivery(Timestamped):
             models.UniqueConstraint(
                 fields=["endpoint", "feed_entry"], name="delivery_once_per_endpoint"
             ),
+            models.UniqueConstraint(
+                fields=["endpoint"],
+                condition=Q(status="PENDING", event_type=HEARTBEAT),
+                name="delivery_one_heartbeat_waits",
+            ),
             one_of("status", WebhookDeliveryStatus, name="delivery_status_known"),
             only_when("delivered_at", Q(status="DELIVERED"), name="delivery_delivered_at"),
             models.CheckConstraint(
-                condition=Q(feed_entry__isnull=False) | Q(event_type__in=[PING, CHALLENGE]),
+                condition=Q(feed_entry__isnull=False)
+                | Q(event_type__in=[PING, CHALLENGE, HEARTBEAT]),
                 name="delivery_of_an_event_or_our_own",
             ),
         ]
@@ -249,6 +258,12 @@ class WebhookDelivery(Timestamped):
                 fields=["endpoint", "subject", "feed_entry"],
                 condition=Q(status="PENDING"),
                 name="delivery_order",
+            ),
+            # At most a few at once: what is being sent, or was when a worker was killed.
+            models.Index(
+                fields=["endpoint", "lease_until"],
+                condition=Q(status="PENDING", lease_until__isnull=False),
+                name="delivery_leased",
             ),
             models.Index(fields=["endpoint", "created_at", "id"], name="delivery_by_time"),
             models.Index(

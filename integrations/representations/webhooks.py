@@ -1,7 +1,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from integrations.models import CHALLENGE, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from integrations.models import (
+    CHALLENGE,
+    HEARTBEAT,
+    FeedHead,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from integrations.representations.events import Entry, event
 from integrations.representations.values import Json, instant
 
@@ -10,14 +17,23 @@ def message(delivery: WebhookDelivery) -> Json:
     """Show what a webhook carries: an event as the feed has it, or DocPort's own word."""
     if delivery.feed_entry is not None:
         return event(Entry.of(delivery.feed_entry))
-    endpoint = delivery.endpoint
-    asks, tells = {"challenge": endpoint.challenge}, {"endpoint_id": str(endpoint.pk)}
     return {
         "id": delivery.message_id,
         "type": delivery.event_type,
         "timestamp": instant(delivery.created_at),
-        "data": asks if delivery.event_type == CHALLENGE else tells,
+        "data": _own_words(delivery),
     }
+
+
+def _own_words(delivery: WebhookDelivery) -> Json:
+    endpoint = delivery.endpoint
+    if delivery.event_type == CHALLENGE:
+        return {"challenge": endpoint.challenge}
+    tells: Json = {"endpoint_id": str(endpoint.pk)}
+    if delivery.event_type == HEARTBEAT:
+        heads = FeedHead.objects.filter(pk=endpoint.insurance_provider_id)
+        tells["head"] = sum(heads.values_list("head", flat=True))
+    return tells
 
 
 def endpoint(endpoint: WebhookEndpoint) -> Json:

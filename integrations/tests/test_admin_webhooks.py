@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from integrations.actions import deliveries
 from integrations.actions.endpoints import MOST_ENDPOINTS
 from integrations.models import CHALLENGE, PING, WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import PRIVATE_KEY, PUBLIC_KEY, make_delivery, make_endpoint
@@ -77,6 +78,23 @@ def test_endpoints_are_tested(browser: Client) -> None:
     ]
     sent = {delivery.endpoint: delivery.event_type for delivery in WebhookDelivery.objects.all()}
     assert sent == {enabled: PING, pending: CHALLENGE}
+
+
+def test_all_that_is_parked_is_sent_again(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "RESENT_AT_ONCE", 2)
+    first, second = make_endpoint(), make_endpoint()
+    deleted = make_endpoint(status=Status.DELETED, deleted_at=NOW)
+    for endpoint in (first, first, first, second, deleted):
+        make_delivery(endpoint=endpoint, status="PARKED")
+    delivered = make_delivery(endpoint=first, status="DELIVERED", delivered_at=NOW)
+
+    told = act(browser, "send_parked_again", first, second, deleted)
+
+    assert told == ["4 will be sent again within seconds."]
+    waiting = WebhookDelivery.objects.filter(status="PENDING")
+    assert set(waiting.values_list("endpoint", flat=True)) == {first.pk, second.pk}
+    assert status_of(deleted) == Status.DELETED
+    assert not waiting.contains(delivered)
 
 
 def test_an_insurer_with_enough_endpoints_gets_no_more(browser: Client) -> None:

@@ -203,7 +203,7 @@ def test_the_answer_of_an_old_address_proves_nothing(partner: Partner, clock: Cl
         endpoint=endpoint, target=endpoints.vetted(f"{partner.url}/new"), by=make_admin(), at=NOW
     )
 
-    webhooks.mark(outcome=webhooks.Outcome(asked, NOW, NOW, 200))
+    webhooks.mark(outcomes=[webhooks.Outcome(asked, NOW, NOW, 200)])
 
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.verified_at) == (Status.PENDING, None)
@@ -221,7 +221,7 @@ def test_a_challenge_that_is_marked_while_the_endpoint_moves_proves_nothing(
     (asked,) = webhooks.lease(room=5, at=NOW)
     WebhookEndpoint.objects.update(challenge="another")
 
-    webhooks.mark(outcome=webhooks.Outcome(asked, NOW, NOW, 200))
+    webhooks.mark(outcomes=[webhooks.Outcome(asked, NOW, NOW, 200)])
 
     delivery.refresh_from_db()
     endpoint.refresh_from_db()
@@ -237,7 +237,7 @@ def test_the_failures_of_an_old_address_are_not_the_new_ones(
         endpoint=endpoint, target=endpoints.vetted(f"{partner.url}/new"), by=make_admin(), at=NOW
     )
 
-    webhooks.mark(outcome=webhooks.Outcome(asked, NOW, NOW, 410, "http_410"))
+    webhooks.mark(outcomes=[webhooks.Outcome(asked, NOW, NOW, 410, "http_410")])
 
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.failing_since) == (Status.PENDING, None)
@@ -288,7 +288,7 @@ def test_an_answer_that_comes_after_it_was_disabled_counts_once_it_is_enabled(
     (asked,) = webhooks.lease(room=5, at=NOW)
     endpoints.change(endpoint=endpoint, is_enabled=False, by=make_admin(), at=NOW)
 
-    webhooks.mark(outcome=webhooks.Outcome(asked, NOW, NOW, 200))
+    webhooks.mark(outcomes=[webhooks.Outcome(asked, NOW, NOW, 200)])
     enabled = endpoints.change(endpoint=endpoint, is_enabled=True, by=make_admin(), at=NOW)
 
     assert enabled.status == Status.ENABLED
@@ -299,7 +299,7 @@ def test_an_answer_that_comes_after_it_was_deleted_changes_nothing(partner: Part
     (asked,) = webhooks.lease(room=5, at=NOW)
     endpoints.delete(endpoint=endpoint, by=make_admin(), at=NOW)
 
-    webhooks.mark(outcome=webhooks.Outcome(asked, NOW, NOW, 200))
+    webhooks.mark(outcomes=[webhooks.Outcome(asked, NOW, NOW, 200)])
 
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.verified_at) == (Status.DELETED, None)

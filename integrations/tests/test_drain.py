@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def test_no_more_than_fits_is_asked_for_and_all_are_marked() -> None:
             under_way -= 1
         return job
 
-    assert drain(Line(lease, send, marked.append)) == WIDTH * 3
+    assert drain(Line(lease, send, marked.extend)) == WIDTH * 3
 
     assert sorted(marked) == list(range(WIDTH * 3))
     assert most == WIDTH
@@ -53,9 +54,10 @@ def test_a_line_that_hangs_holds_up_neither_the_other_nor_new_work() -> None:
         taken, waiting[:] = waiting[:room], waiting[room:]
         return taken
 
-    def note(job: int) -> None:
-        marked.append(job)
-        if len(marked) == WIDTH:
+    def note(jobs: Sequence[int]) -> None:
+        before = len(marked)
+        marked.extend(jobs)
+        if before < WIDTH <= len(marked):
             quick.append(WIDTH)
         elif len(marked) > WIDTH:
             hangs.set()
@@ -86,7 +88,7 @@ def test_when_the_time_is_up_it_only_finishes_what_is_under_way() -> None:
         happened.append("time is up")
         may_end.set()
 
-    line = Line(lease, send, happened.append)
+    line = Line(lease, send, happened.extend)
 
     assert drain(line, seconds=10, time_is_up=time_is_up, clock=lambda: next(seconds, 11.0)) == 2
 

@@ -244,7 +244,7 @@ def test_what_a_deleted_endpoint_answers_late_does_not_bring_it_back() -> None:
     (job,) = webhooks.lease(room=5, at=NOW)
     endpoints.delete(endpoint=endpoint, by=make_admin(), at=NOW)
 
-    webhooks.mark(outcome=webhooks.Outcome(job, NOW, NOW, 410, "http_410"))
+    webhooks.mark(outcomes=[webhooks.Outcome(job, NOW, NOW, 410, "http_410")])
 
     endpoint.refresh_from_db()
     delivery.refresh_from_db()

@@ -21,7 +21,7 @@ Status = WebhookEndpoint.Status
 
 
 def answered(job: webhooks.Job, status: int, error: str = "") -> Callable[[], None]:
-    return lambda: webhooks.mark(outcome=webhooks.Outcome(job, NOW, NOW, status, error))
+    return lambda: webhooks.mark(outcomes=[webhooks.Outcome(job, NOW, NOW, status, error)])
 
 
 def test_ten_endpoints_are_the_most_however_many_are_added_at_once() -> None:

@@ -92,7 +92,7 @@ def test_410_is_told_as_well(clock: Clock) -> None:
     endpoint = fail_since(failing_since=None)
     make_delivery(endpoint=endpoint)
     (job,) = webhooks.lease(room=5, at=NOW)
-    webhooks.mark(outcome=webhooks.Outcome(job, NOW, NOW, 410, "http_410"))
+    webhooks.mark(outcomes=[webhooks.Outcome(job, NOW, NOW, 410, "http_410")])
 
     assert [told(clock, HOUR), told(clock, 2 * HOUR)] == [1, 0]
 
@@ -112,7 +112,7 @@ def test_once_something_arrives_all_begins_anew(clock: Clock) -> None:
     told(clock, 3 * DAY)
     make_delivery(endpoint=endpoint)
     (job,) = webhooks.lease(room=5, at=clock.at)
-    webhooks.mark(outcome=webhooks.Outcome(job, clock.at, clock.at, 204))
+    webhooks.mark(outcomes=[webhooks.Outcome(job, clock.at, clock.at, 204)])
 
     assert told(clock, 6 * DAY) == 0
     WebhookEndpoint.objects.update(failing_since=NOW + 6 * DAY)

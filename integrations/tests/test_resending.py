@@ -91,7 +91,7 @@ def test_what_is_under_way_is_not_sent_twice_and_may_arrive() -> None:
 
     deliveries.resend(delivery=delivery, by=None, at=NOW)
     assert webhooks.lease(room=5, at=NOW) == []
-    webhooks.mark(outcome=webhooks.Outcome(job, NOW, NOW, 204))
+    webhooks.mark(outcomes=[webhooks.Outcome(job, NOW, NOW, 204)])
 
     delivery.refresh_from_db()
     assert delivery.status == Status.DELIVERED
@@ -233,7 +233,7 @@ def test_what_is_under_way_is_not_forgotten_before_its_lease_ends() -> None:
 
     assert deliveries.forget(at=NOW) == 0
     assert deliveries.forget(at=NOW + webhooks.LEASE) == 1
-    webhooks.mark(outcome=webhooks.Outcome(job, NOW, NOW, 204))
+    webhooks.mark(outcomes=[webhooks.Outcome(job, NOW, NOW, 204)])
 
     assert not WebhookDelivery.objects.filter(pk=delivery.pk).exists()
     assert not WebhookAttempt.objects.exists()

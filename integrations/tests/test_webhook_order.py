@@ -3,8 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from integrations.actions import due, webhooks
+from integrations.actions import webhooks
 from integrations.actions.endpoints import EVENT_TYPES
+from integrations.actions.webhooks import due
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import (
     make_deliveries_about,
@@ -94,14 +95,34 @@ def test_what_has_not_failed_three_times_is_not_passed(
 ) -> None:
     both = make_deliveries_about(doctor, endpoint, 2)
     older = WebhookDelivery.objects.filter(pk=both[0].pk)
-    later, soon = NOW + timedelta(minutes=5), NOW + timedelta(seconds=50)
+    later, ended = NOW + timedelta(minutes=5), NOW - timedelta(seconds=1)
     older.update(attempts=2, next_attempt_at=later)
     assert leased(both, clock) == [False, False]
-    # Its third attempt is under way.
-    older.update(attempts=3, lease_until=soon)
+    # The worker of its third attempt was killed.
+    older.update(attempts=3, lease_until=ended)
     assert leased(both, clock) == [False, False]
-    older.update(attempts=4)
+    older.update(lease_until=None)
     assert leased(both, clock) == [False, True]
+
+
+def test_what_is_due_itself_is_not_passed(
+    endpoint: WebhookEndpoint, clock: Clock, doctor: Doctor
+) -> None:
+    both = make_deliveries_about(doctor, endpoint, 2)
+    WebhookDelivery.objects.filter(pk=both[0].pk).update(attempts=5)
+
+    assert leased(both, clock) == [True, False]
+
+
+def test_nothing_passes_while_the_endpoint_takes_nothing_at_all(
+    endpoint: WebhookEndpoint, clock: Clock, doctor: Doctor
+) -> None:
+    both = make_deliveries_about(doctor, endpoint, 2)
+    later = NOW + timedelta(minutes=5)
+    WebhookDelivery.objects.filter(pk=both[0].pk).update(attempts=5, next_attempt_at=later)
+    WebhookEndpoint.objects.update(failures=due.OPENS_AFTER, failing_since=NOW)
+
+    assert leased(both, clock) == [False, False]
 
 
 def test_what_passes_one_event_waits_behind_the_next(

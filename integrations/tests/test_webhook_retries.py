@@ -131,7 +131,7 @@ def test_a_worker_that_lost_its_lease_cannot_postpone_but_can_deliver(
     (late,) = webhooks.lease(room=5, at=NOW)
     (_,) = webhooks.lease(room=5, at=NOW + webhooks.LEASE)
 
-    webhooks.mark(outcome=webhooks.Outcome(late, NOW, NOW, None, error))
+    webhooks.mark(outcomes=[webhooks.Outcome(late, NOW, NOW, None, error)])
 
     delivery.refresh_from_db()
     assert delivery.status == status
@@ -143,9 +143,9 @@ def test_what_is_over_stays_over(endpoint: WebhookEndpoint) -> None:
     delivery = make_delivery(endpoint=endpoint)
     (job,) = webhooks.lease(room=5, at=NOW)
     delivered = webhooks.Outcome(job, NOW, NOW, 204)
-    webhooks.mark(outcome=delivered)
+    webhooks.mark(outcomes=[delivered])
 
-    webhooks.mark(outcome=webhooks.Outcome(job, NOW, NOW, 410, "http_410"))
+    webhooks.mark(outcomes=[webhooks.Outcome(job, NOW, NOW, 410, "http_410")])
 
     delivery.refresh_from_db()
     assert delivery.status == Status.DELIVERED

@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from integrations.actions import webhooks
 from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE, WIDTH
+from integrations.actions.webhooks import leasing
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import (
     make_deliveries_about,
@@ -123,8 +124,8 @@ def test_a_suspended_insurers_backlog_is_withheld_without_asking_row_by_row(
 def test_one_lease_withholds_only_so_much_and_the_next_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(webhooks, "LOOK_AHEAD", 5)
-    monkeypatch.setattr(webhooks, "MOST_LOOKS", 2)
+    monkeypatch.setattr(leasing, "LOOK_AHEAD", 5)
+    monkeypatch.setattr(leasing, "MOST_LOOKS", 2)
     endpoint = make_endpoint()
     make_deliveries_about(make_doctor(), endpoint, 12)
     told = make_delivery(endpoint=endpoint)
@@ -141,7 +142,7 @@ def test_one_lease_withholds_only_so_much_and_the_next_goes_on(
 def test_what_is_far_behind_in_the_queue_is_withheld_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(webhooks, "LOOK_AHEAD", 2)
+    monkeypatch.setattr(leasing, "LOOK_AHEAD", 2)
     endpoint = make_endpoint()
     first, *_ = make_deliveries_about(make_doctor_of(endpoint), endpoint, 4)
     WebhookDelivery.objects.filter(pk=first.pk).update(next_attempt_at=NOW + timedelta(hours=1))

@@ -4,7 +4,7 @@ It sends states, not changes: ten edits become one send, and a lost message cann
 lease ends by itself, so what a killed worker held is sent again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from requests import Session
@@ -43,5 +43,10 @@ def line(session: Session, clock: Callable[[], datetime]) -> Line[Job, Outcome]:
     return Line(
         lease=lambda room: prepare(lease(room=room, at=clock()), at=clock()),
         send=lambda job: attempt(job, session=session, clock=clock),
-        mark=lambda outcome: mark(outcome=outcome),
+        mark=_mark_each,
     )
+
+
+def _mark_each(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        mark(outcome=outcome)

@@ -2,7 +2,7 @@
 
 from integrations.api.oauth import ERRORS
 from integrations.api.problems import CODES
-from integrations.models import CHALLENGE, PING
+from integrations.models import CHALLENGE, HEARTBEAT, PING
 from scheduling.models import AppointmentStatus, DayOfWeek
 from scheduling.slots import Reason
 
@@ -53,6 +53,7 @@ EVENT_TYPES = [
 # DocPort's own words to an endpoint, in no feed.
 MESSAGE_TYPES = [
     (PING, "A test that you asked for"),
+    (HEARTBEAT, "Every 15 minutes: how far your feed has come, in `data.head`"),
     (CHALLENGE, "Events are sent once you repeat `data.challenge` in your answer"),
 ]
 ENDS = [
@@ -72,7 +73,7 @@ _OF_SUBJECT = {
 EVENT_DATA = {kind: _OF_SUBJECT[kind.partition(".")[0]] for kind, _ in EVENT_TYPES} | {
     "consent.revoked": [*_OF_CONSENT, "reason", "erase_by"]
 }
-MESSAGE_DATA = {PING: ["endpoint_id"], CHALLENGE: ["challenge"]}
+MESSAGE_DATA = {PING: ["endpoint_id"], HEARTBEAT: ["endpoint_id", "head"], CHALLENGE: ["challenge"]}
 # In the order in which one meets them.
 TAGS = {
     "Account": "Who you are, what your key may do, and access tokens.",
