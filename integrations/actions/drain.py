@@ -6,7 +6,7 @@ no transaction open anywhere.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +35,16 @@ class Line(Generic[Job, Outcome]):
     send: Callable[[Job], Outcome]
     # Notes what came of sends.
     mark: Callable[[Sequence[Outcome]], None]
+
+
+def one_by_one(mark: Callable[[Outcome], object]) -> Callable[[Iterable[Outcome]], None]:
+    """Make what notes one outcome note many, each in a transaction of its own."""
+
+    def mark_each(outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            mark(outcome)
+
+    return mark_each
 
 
 def drain(

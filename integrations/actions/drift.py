@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from requests import Session
 
 from integrations import outgoing
-from integrations.actions.drain import Line, drain
+from integrations.actions.drain import Line, drain, one_by_one
 from integrations.actions.push import ERASED, Job, hash_of, partner_of, prepare
 from integrations.actions.push.states import CONNECTOR
 from integrations.models import ProviderDoctorSync, ProviderPush
@@ -84,7 +84,7 @@ def line(session: Session, clock: Callable[[], datetime]) -> Line[Step, Answers]
     return Line(
         lease=lambda room: [_prepare(push, clock()) for push in lease(room=room, at=clock())],
         send=lambda step: ask(step, session=session, clock=clock),
-        mark=lambda answers: mark(answers=answers),
+        mark=one_by_one(lambda answers: mark(answers=answers)),
     )
 
 

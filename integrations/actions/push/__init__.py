@@ -4,12 +4,12 @@ It sends states, not changes: ten edits become one send, and a lost message cann
 lease ends by itself, so what a killed worker held is sent again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 from requests import Session
 
-from integrations.actions.drain import Line
+from integrations.actions.drain import Line, one_by_one
 from integrations.actions.push.again import retry, retry_failing, retry_insurer, send_all_again
 from integrations.actions.push.leasing import BACKFILLS_AT_ONCE, LEASE, lease
 from integrations.actions.push.marking import WAITS, mark
@@ -43,10 +43,5 @@ def line(session: Session, clock: Callable[[], datetime]) -> Line[Job, Outcome]:
     return Line(
         lease=lambda room: prepare(lease(room=room, at=clock()), at=clock()),
         send=lambda job: attempt(job, session=session, clock=clock),
-        mark=_mark_each,
+        mark=one_by_one(lambda outcome: mark(outcome=outcome)),
     )
-
-
-def _mark_each(outcomes: Iterable[Outcome]) -> None:
-    for outcome in outcomes:
-        mark(outcome=outcome)
