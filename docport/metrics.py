@@ -21,6 +21,14 @@ from prometheus_client.registry import Collector
 from integrations import monitor
 
 LOOK_BACK = timedelta(minutes=5)
+_PUSH = {
+    "backfill_waiting": "Doctors whom a backfill has still to send",
+    "overdue_seconds": "How long the first change of a doctor's own is overdue",
+    "failing_seconds": "How long the first failing doctor has failed",
+    "check_differed": "Doctors of whom an insurer held something else, in the last check",
+    "check_outdated": "Doctors whose state had changed with time alone, in the last check",
+    "check_age_seconds": "How long ago the last check ended",
+}
 
 
 @login_not_required
@@ -87,19 +95,37 @@ class _Sync(Collector):
         yield found
 
     def _pushes(self) -> Iterator[Metric]:
-        labels = ["insurer", "status"]
-        count = GaugeMetricFamily(
-            "docport_push_doctors", "Doctors by the state of their push", labels=labels
+        labels = ["insurer"]
+        doctors = GaugeMetricFamily(
+            "docport_push_doctors", "Doctors by the state of their push", labels=[*labels, "status"]
         )
-        overdue = GaugeMetricFamily(
-            "docport_push_overdue_seconds", "How long the first push is overdue", labels=["insurer"]
-        )
-        for lag in monitor.push_lags():
-            count.add_metric([lag.insurer, lag.status], lag.waiting.number)
-            if lag.status == "PENDING":
-                overdue.add_metric([lag.insurer], lag.waiting.seconds_at(self._at))
-        yield count
-        yield overdue
+        found = {
+            name: GaugeMetricFamily(f"docport_push_{name}", meaning, labels=labels)
+            for name, meaning in _PUSH.items()
+        }
+        for one in monitor.push_progress():
+            slug = one.insurer.slug
+            for status in ("in_step", "sending", "failing", "stopped"):
+                doctors.add_metric([slug, status], getattr(one, status))
+            for name, value in self._of_push(one).items():
+                found[name].add_metric([slug], value)
+        yield doctors
+        yield from found.values()
+
+    def _of_push(self, one: monitor.PushProgress) -> dict[str, float]:
+        values: dict[str, float] = {
+            "backfill_waiting": one.to_backfill,
+            "overdue_seconds": one.overdue_seconds(self._at),
+            "failing_seconds": self._since(one.failing_since),
+            "check_differed": one.push.differed,
+            "check_outdated": one.push.outdated,
+        }
+        if one.push.check_ended_at is not None:
+            values["check_age_seconds"] = self._since(one.push.check_ended_at)
+        return values
+
+    def _since(self, began_at: datetime | None) -> float:
+        return 0 if began_at is None else max(0, (self._at - began_at).total_seconds())
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -1,14 +1,14 @@
 """How far behind the insurers are, for whoever watches: metrics, `manage.py sync`, `/readyz`."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Min
 
-from integrations.models import ProviderDoctorSync
-from registry.models import OutboxEvent
+from integrations.models import ProviderPush
+from registry.models import InsuranceProvider, OutboxEvent
 
 _ENDPOINTS = """
     SELECT provider.slug, endpoint.id, endpoint.status, endpoint.failing_since, waiting.count,
@@ -49,12 +49,55 @@ class EndpointLag(NamedTuple):
     waiting: Waiting
 
 
-class PushLag(NamedTuple):
-    """How many doctors are in one state with one insurer, and since when the first is due."""
+class PushProgress(NamedTuple):
+    """How far one insurer's system is in step with its doctors, counted by their state."""
 
-    insurer: str
-    status: str
-    waiting: Waiting
+    push: ProviderPush
+    in_step: int
+    sending: int
+    failing: int
+    stopped: int
+    to_backfill: int
+    # Since when the first change of a doctor's own should have been sent.
+    oldest_due: datetime | None
+    failing_since: datetime | None
+
+    @classmethod
+    def of(cls, push: Any) -> "PushProgress":
+        """Read what `with_progress` has counted."""
+        return cls(push, *(getattr(push, name) for name in cls._fields[1:]))
+
+    @property
+    def insurer(self) -> InsuranceProvider:
+        return self.push.insurance_provider
+
+    @property
+    def doctors(self) -> int:
+        """Count all whom the insurer sees, or has seen since it is pushed to."""
+        return self.in_step + self.sending + self.failing + self.stopped
+
+    def backfill_ends_at(self, at: datetime) -> datetime | None:
+        """Say until when a backfill will go on if its insurer takes what comes."""
+        if not self.to_backfill:
+            return None
+        return at + timedelta(minutes=1) * self.to_backfill / self.insurer.backfill_per_minute
+
+    def check_in_words(self, at: datetime) -> str:
+        """Say how the last check went, or how far the one under way has come, at `at`."""
+        found = self.push
+        if found.check_began_at is None:
+            return "not yet"
+        when = "under way"
+        if found.check_ended_at:
+            when = f"ended {span(at - found.check_ended_at)} ago"
+        counts = f"{found.checked} checked, {found.differed} differed, {found.outdated} outdated"
+        told = "" if found.tells_states is not False else "; its system does not tell what it holds"
+        error = f"; waits because of {found.check_error}" if found.check_error else ""
+        return f"{when}: {counts}{told}{error}"
+
+    def overdue_seconds(self, at: datetime) -> float:
+        """Give for how long the first change of a doctor's own should have been sent by `at`."""
+        return Waiting(self.sending, self.oldest_due).seconds_at(at)
 
 
 def unsequenced() -> Waiting:
@@ -73,14 +116,10 @@ def endpoint_lags() -> list[EndpointLag]:
         ]
 
 
-def push_lags() -> list[PushLag]:
-    """Give for each insurer how many of its doctors are in which state of the push."""
-    rows = (
-        ProviderDoctorSync.objects.order_by("insurance_provider__slug", "sync_status")
-        .values_list("insurance_provider__slug", "sync_status")
-        .annotate(number=Count("pk"), oldest=Min("next_attempt_at"))
-    )
-    return [PushLag(slug, status, Waiting(number, oldest)) for slug, status, number, oldest in rows]
+def push_progress() -> list[PushProgress]:
+    """Give for each insurer that is pushed to how far its system is in step: one query."""
+    pushes = ProviderPush.objects.with_progress().select_related("insurance_provider")
+    return [PushProgress.of(push) for push in pushes.order_by("insurance_provider__slug")]
 
 
 def attempts_by_outcome(*, at: datetime, within: timedelta) -> dict[str, int]:
@@ -88,3 +127,8 @@ def attempts_by_outcome(*, at: datetime, within: timedelta) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(_ATTEMPTS, [at - within])
         return dict(cursor.fetchall())
+
+
+def span(length: timedelta) -> str:
+    """Write a time in whole seconds, as `2 days, 3:04:05`."""
+    return str(timedelta(seconds=int(length.total_seconds())))

@@ -10,7 +10,7 @@ from django.test import Client
 from docport import metrics
 from integrations import monitor
 from integrations.management.commands import sync
-from integrations.models import ProviderDoctorSync, WebhookAttempt
+from integrations.models import ProviderDoctorSync, ProviderPush, WebhookAttempt
 from integrations.tests.factories import make_delivery, make_endpoint, make_event, make_sync
 from registry.models import AuditLog, InsuranceProvider, OutboxEvent
 from registry.tests.factories import NOW, make_provider
@@ -45,7 +45,17 @@ def insurer() -> InsuranceProvider:
             duration_ms=1,
             error=error,
         )
+    ProviderPush.objects.create(
+        insurance_provider=insurer,
+        check_began_at=NOW - 9 * MINUTE,
+        check_ended_at=NOW - 5 * MINUTE,
+        checked=40,
+        differed=3,
+        outdated=2,
+    )
     make_sync(insurance_provider=insurer, next_attempt_at=NOW - MINUTE, sync_status="PENDING")
+    for _ in range(3):
+        make_sync(insurance_provider=insurer, is_backfill=True)
     make_sync(insurance_provider=insurer, sync_status="FAILING", failing_since=NOW, attempts=9)
     return insurer
 
@@ -76,7 +86,11 @@ def test_metrics_tell_what_waits_and_since_when(client: Client, insurer: Insuran
     assert told[f"docport_webhooks_waiting_oldest_seconds{endpoint}"] == "180.0"
     assert told['docport_webhook_attempts_5m{outcome="timeout"}'] == "2.0"
     assert told['docport_webhook_attempts_5m{outcome="delivered"}'] == "1.0"
-    assert told['docport_push_doctors{insurer="acme",status="FAILING"}'] == "1.0"
+    assert told['docport_push_doctors{insurer="acme",status="failing"}'] == "1.0"
+    assert told['docport_push_doctors{insurer="acme",status="sending"}'] == "4.0"
+    assert told['docport_push_backfill_waiting{insurer="acme"}'] == "3.0"
+    assert told['docport_push_check_differed{insurer="acme"}'] == "3.0"
+    assert told['docport_push_check_age_seconds{insurer="acme"}'] == "300.0"
     assert told['docport_push_overdue_seconds{insurer="acme"}'] == "60.0"
 
 
@@ -103,6 +117,7 @@ def test_status_tells_a_person(insurer: InsuranceProvider) -> None:
     call_command("sync", "status", stdout=told)
 
     (lag,) = monitor.endpoint_lags()
+    states = "4 sending, due for 0:01:00; 1 failing, the first for 0:00:00; 0 stopped"
     assert told.getvalue().splitlines() == [
         "Events in no feed yet: 1, the oldest for 0:02:00",
         "",
@@ -114,8 +129,9 @@ def test_status_tells_a_person(insurer: InsuranceProvider) -> None:
         "  timeout: 2",
         "",
         "Push",
-        "  acme FAILING: 1 doctors",
-        "  acme PENDING: 1 doctors, due for 0:01:00",
+        f"  acme: 0 of 5 doctors in step, {states}",
+        "  acme backfill: 3 to send, 600 a minute, until about 23 Nov 03:30 UTC",
+        "  acme check: ended 0:05:00 ago: 40 checked, 3 differed, 2 outdated",
     ]
 
 
@@ -138,6 +154,21 @@ def test_what_failed_at_an_insurer_is_tried_again(insurer: InsuranceProvider) ->
     assert others.attempts == 9
     line = AuditLog.objects.get(action="insurance_provider.push_retried")
     assert line.entity_id == insurer.pk
+
+
+def test_everything_is_sent_to_an_insurer_again(insurer: InsuranceProvider) -> None:
+    told = StringIO()
+
+    call_command("sync", "again", "acme", stdout=told)
+
+    assert told.getvalue() == "1 will be sent to acme again, as a backfill.\n"
+    assert AuditLog.objects.filter(action="insurance_provider.push_repeated").exists()
+
+
+def test_an_insurer_is_checked_now(insurer: InsuranceProvider) -> None:
+    call_command("sync", "check", "acme", stdout=StringIO())
+
+    assert ProviderPush.objects.get().next_check_at == NOW
 
 
 def test_an_insurer_that_is_none_is_answered_with_those_there_are(

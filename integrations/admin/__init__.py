@@ -2,11 +2,11 @@ from integrations.admin.access import ApiClientAdmin, ApiKeyAdmin, IdempotencyRe
 from integrations.admin.delivery import (
     FeedEntryAdmin,
     FeedHeadAdmin,
-    ProviderDoctorSyncAdmin,
     WebhookAttemptAdmin,
     WebhookDeliveryAdmin,
     WebhookEndpointAdmin,
 )
+from integrations.admin.push import ProviderDoctorSyncAdmin, ProviderPushAdmin
 
 __all__ = [
     "ApiClientAdmin",
@@ -15,6 +15,7 @@ __all__ = [
     "FeedHeadAdmin",
     "IdempotencyRecordAdmin",
     "ProviderDoctorSyncAdmin",
+    "ProviderPushAdmin",
     "WebhookAttemptAdmin",
     "WebhookDeliveryAdmin",
     "WebhookEndpointAdmin",

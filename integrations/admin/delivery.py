@@ -1,4 +1,4 @@
-"""What goes to insurers and how it fares: the sync monitor first, then webhooks and feeds."""
+"""What goes to insurers and how it fares: webhooks and feeds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import (
     Case,
     Count,
-    F,
     OuterRef,
     QuerySet,
     Subquery,
@@ -21,13 +20,12 @@ from django.forms import Form
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from integrations.actions import deliveries, endpoints, push
+from integrations.actions import deliveries, endpoints
 from integrations.admin.shown_once import ShownOnceAdmin
 from integrations.forms import EndpointForm
 from integrations.models import (
     FeedEntry,
     FeedHead,
-    ProviderDoctorSync,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -36,52 +34,13 @@ from registry.actions import Refused
 from registry.admin import ReadOnlyAdmin
 from registry.admin.base import AdminRequest
 
-_DOCTOR = ("doctor__full_name", "doctor__email", "doctor__registration_number")
 _INSURER = ("insurance_provider__name", "insurance_provider__slug")
 
 
-def _worst_first(status: str, *order: str) -> Case:
+def worst_first(status: str, *order: str) -> Case:
+    """Order by status, those named first in front."""
     whens = [When(**{status: value}, then=Value(place)) for place, value in enumerate(order)]
     return Case(*whens, default=Value(len(order)))
-
-
-@admin.register(ProviderDoctorSync)
-class ProviderDoctorSyncAdmin(ReadOnlyAdmin):
-    """The sync monitor: what fails comes first, the longest failing on top."""
-
-    list_display = (
-        "insurance_provider",
-        "doctor",
-        "sync_status",
-        "last_error",
-        "failing_since",
-        "attempts",
-        "changes_waiting",
-        "next_attempt_at",
-        "last_profile_sync",
-        "last_availability_sync",
-    )
-    list_display_links = ("insurance_provider", "doctor")
-    list_filter = ("sync_status", "insurance_provider", "last_error")
-    list_select_related = ("insurance_provider", "doctor")
-    search_fields = (*_DOCTOR, *_INSURER)
-    formfield_overrides = {URLField: {"assume_scheme": "https"}}
-    ordering = (
-        _worst_first("sync_status", "FAILING", "STOPPED", "PENDING"),
-        F("failing_since").asc(nulls_last=True),
-        "-updated_at",
-    )
-    actions = ("send_again",)
-
-    @admin.display(description="Changes waiting")
-    def changes_waiting(self, sync: ProviderDoctorSync) -> int:
-        return sync.wanted - sync.sent
-
-    @admin.action(description="Send the chosen again now")
-    def send_again(self, request: AdminRequest, queryset: QuerySet[ProviderDoctorSync]) -> None:
-        for sync in queryset:
-            push.retry(sync=sync, by=request.user, at=now())
-        messages.success(request, f"{len(queryset)} will be sent again within seconds.")
 
 
 @admin.register(WebhookDelivery)
@@ -101,7 +60,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     list_filter = ("status", "endpoint__insurance_provider", "last_error")
     list_select_related = ("endpoint", "feed_entry__event")
     search_fields = ("=subject", "=feed_entry__event__event_id", "endpoint__url")
-    ordering = (_worst_first("status", "PARKED", "PENDING"), "-attempts", "-id")
+    ordering = (worst_first("status", "PARKED", "PENDING"), "-attempts", "-id")
     actions = ("send_again",)
 
     @admin.action(description="Send the chosen again now")

@@ -13,7 +13,7 @@ from integrations.models.delivery import (
     WebhookEndpoint,
     WebhookEndpointQuerySet,
 )
-from integrations.models.push import ProviderDoctorSync, ProviderPush
+from integrations.models.push import ProviderDoctorSync, ProviderPush, ProviderPushQuerySet
 
 __all__ = [
     "CHALLENGE",
@@ -30,6 +30,7 @@ __all__ = [
     "IdempotencyRecord",
     "ProviderDoctorSync",
     "ProviderPush",
+    "ProviderPushQuerySet",
     "Scope",
     "SpentAssertion",
     "WebhookAttempt",

@@ -1,7 +1,9 @@
 import uuid
+from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from registry.constraints import one_of, only_when
 from registry.models import Doctor, InsuranceProvider, Timestamped
@@ -76,6 +78,40 @@ class ProviderDoctorSync(Timestamped):
         return f"{self.doctor_id} at {self.insurance_provider_id}: {self.sync_status}"
 
 
+class ProviderPushQuerySet(models.QuerySet["ProviderPush"]):
+    """Which insurers' pushes."""
+
+    def with_progress(self) -> "ProviderPushQuerySet":
+        """Count each insurer's doctors by the state of their sync, and find the oldest of them.
+
+        Each state is counted in an index of its own rows; no row of the table is read for it.
+        """
+        pending, failing = Q(sync_status="PENDING"), Q(sync_status="FAILING")
+        return self.annotate(
+            in_step=_number_of(Q(sync_status="IN_STEP")),
+            sending=_number_of(pending),
+            failing=_number_of(failing),
+            stopped=_number_of(Q(sync_status="STOPPED")),
+            to_backfill=_number_of(pending | failing, is_backfill=True),
+            oldest_due=_oldest("next_attempt_at", pending, is_backfill=False),
+            failing_since=_oldest("failing_since", failing),
+        )
+
+
+def _of_insurer(*states: Q, **given: bool) -> models.QuerySet[ProviderDoctorSync, Any]:
+    pairs = ProviderDoctorSync.objects.filter(*states, insurance_provider=OuterRef("pk"), **given)
+    return pairs.order_by().values("insurance_provider")
+
+
+def _number_of(*states: Q, **given: bool) -> Coalesce:
+    counted = _of_insurer(*states, **given).annotate(number=Count("*"))
+    return Coalesce(Subquery(counted.values("number")), 0)
+
+
+def _oldest(time: str, *states: Q, **given: bool) -> Subquery:
+    return Subquery(_of_insurer(*states, **given).annotate(oldest=Min(time)).values("oldest"))
+
+
 class ProviderPush(Timestamped):
     """The push to one insurer as a whole: its backfill, and the check that it holds what it took.
 
@@ -104,6 +140,8 @@ class ProviderPush(Timestamped):
     tells_states = models.BooleanField(null=True, blank=True)
     check_error = models.CharField(max_length=200, blank=True, default="", db_default="")
 
+    objects = ProviderPushQuerySet.as_manager()
+
     class Meta:
         db_table = "provider_push"
         verbose_name = "push to an insurer"
@@ -111,4 +149,4 @@ class ProviderPush(Timestamped):
         ordering = ["insurance_provider__name"]
 
     def __str__(self) -> str:
-        return f"push to {self.insurance_provider_id}"
+        return f"push to {self.insurance_provider}"

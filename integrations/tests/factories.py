@@ -20,6 +20,7 @@ from integrations.models import (
     FeedEntry,
     FeedHead,
     ProviderDoctorSync,
+    ProviderPush,
     Scope,
     WebhookDelivery,
     WebhookEndpoint,
@@ -179,3 +180,10 @@ def make_sync(**given: Any) -> ProviderDoctorSync:
         "next_attempt_at": NOW,
     }
     return ProviderDoctorSync.objects.create(**(values | given))
+
+
+def make_push(**given: Any) -> ProviderPush:
+    """Add what is kept of the push to an insurer as a whole."""
+    if "insurance_provider" not in given:
+        given["insurance_provider"] = make_provider(api_base_url="https://insurer.example/api")
+    return ProviderPush.objects.create(**given)

@@ -15,6 +15,7 @@ from integrations.models import (
     FeedHead,
     IdempotencyRecord,
     ProviderDoctorSync,
+    ProviderPush,
     Scope,
     WebhookAttempt,
     WebhookDelivery,
@@ -27,6 +28,7 @@ from integrations.tests.factories import (
     make_delivery,
     make_endpoint,
     make_feed_entry,
+    make_push,
     make_sync,
 )
 from registry.models import AuditLog, User
@@ -40,6 +42,7 @@ TABLES: list[type[models.Model]] = [
     FeedHead,
     IdempotencyRecord,
     ProviderDoctorSync,
+    ProviderPush,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -74,6 +77,7 @@ def one_of(table: type[models.Model]) -> Any:
     made: dict[type[models.Model], Any] = {
         FeedEntry: make_feed_entry,
         ProviderDoctorSync: make_sync,
+        ProviderPush: make_push,
         WebhookDelivery: make_delivery,
         WebhookEndpoint: make_endpoint,
     }
@@ -105,7 +109,14 @@ def test_lists_do_not_ask_row_by_row(
     table: type[models.Model],
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    if table in {ApiClient, ProviderDoctorSync, WebhookDelivery, WebhookEndpoint, FeedEntry}:
+    if table in {
+        ApiClient,
+        ProviderDoctorSync,
+        ProviderPush,
+        WebhookDelivery,
+        WebhookEndpoint,
+        FeedEntry,
+    }:
         for _ in range(12):
             one_of(table)
 

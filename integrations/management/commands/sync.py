@@ -6,34 +6,44 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.timezone import now
 
 from integrations import monitor
-from integrations.actions import push
+from integrations.actions import drift, push
+from integrations.monitor import span
 from registry.models import InsuranceProvider
 
 _LOOK_BACK = timedelta(minutes=5)
 
 
+_ORDERS = {
+    "retry": "push an insurer's failing doctors again now",
+    "again": "send everything to an insurer again, at the rate of a backfill",
+    "check": "check now that an insurer holds what it took, and repair what differs",
+}
+
+
 class Command(BaseCommand):
-    help = "Show how far behind the insurers are, or push what fails again now."
+    help = "Show how far behind the insurers are, or push to one of them again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
         what.add_parser("status", help="what waits, for whom and since when")
-        retry = what.add_parser("retry", help="push an insurer's failing doctors again now")
-        retry.add_argument("insurer", metavar="SLUG")
+        for name, meaning in _ORDERS.items():
+            what.add_parser(name, help=meaning).add_argument("insurer", metavar="SLUG")
 
     def handle(self, *_args: Any, what: str, **options: Any) -> None:
-        if what == "retry":
-            self._retry(options["insurer"])
-        else:
+        if what == "status":
             self._show(now())
-
-    def _retry(self, slug: str) -> None:
-        provider = InsuranceProvider.objects.filter(slug=slug).first()
-        if provider is None:
-            known = ", ".join(InsuranceProvider.objects.values_list("slug", flat=True))
-            raise CommandError(f"No insurer is called {slug}. There are: {known or 'none'}.")
-        push.retry_insurer(provider=provider, by=None, at=now())
-        self.stdout.write(f"What failed at {slug} is pushed again within seconds.")
+            return
+        provider = _insurer(options["insurer"])
+        at = now()
+        if what == "retry":
+            count = push.retry_insurer(provider=provider, by=None, at=at)
+            self.stdout.write(f"{count} that fail at {provider.slug} are pushed again now.")
+        elif what == "again":
+            count = push.send_all_again(provider=provider, by=None, at=at)
+            self.stdout.write(f"{count} will be sent to {provider.slug} again, as a backfill.")
+        else:
+            drift.check_now(provider=provider, by=None, at=at)
+            self.stdout.write(f"What {provider.slug} holds is checked within seconds.")
 
     def _show(self, at: datetime) -> None:
         self.stdout.write(f"Events in no feed yet: {_waiting(monitor.unsequenced(), at)}")
@@ -43,7 +53,8 @@ class Command(BaseCommand):
             "Attempts of the last 5 minutes",
             [f"{outcome}: {count}" for outcome, count in attempts.items()],
         )
-        self._list("Push", [_push(lag, at) for lag in monitor.push_lags()])
+        progress = monitor.push_progress()
+        self._list("Push", [line for one in progress for line in _push(one, at)])
 
     def _list(self, title: str, lines: list[str]) -> None:
         self.stdout.write(f"\n{title}")
@@ -52,22 +63,32 @@ class Command(BaseCommand):
 
 
 def _endpoint(lag: monitor.EndpointLag, at: datetime) -> str:
-    failing = f", failing for {_span(at - lag.failing_since)}" if lag.failing_since else ""
+    failing = f", failing for {span(at - lag.failing_since)}" if lag.failing_since else ""
     waiting = _waiting(lag.waiting, at)
     return f"{lag.insurer} {lag.endpoint_id} {lag.status}: {waiting} waiting{failing}"
 
 
-def _push(lag: monitor.PushLag, at: datetime) -> str:
-    is_due = lag.status in {"PENDING", "FAILING"} and lag.waiting.seconds_at(at) > 0
-    since = f", due for {_span(at - (lag.waiting.oldest or at))}" if is_due else ""
-    return f"{lag.insurer} {lag.status}: {lag.waiting.number} doctors{since}"
+def _push(one: monitor.PushProgress, at: datetime) -> list[str]:
+    slug = one.insurer.slug
+    due = f", due for {span(at - one.oldest_due)}" if one.oldest_due else ""
+    failing = f", the first for {span(at - one.failing_since)}" if one.failing_since else ""
+    states = f"{one.sending} sending{due}; {one.failing} failing{failing}; {one.stopped} stopped"
+    lines = [f"{slug}: {one.in_step} of {one.doctors} doctors in step, {states}"]
+    if ends_at := one.backfill_ends_at(at):
+        rate = one.insurer.backfill_per_minute
+        until = f"until about {ends_at:%d %b %H:%M} UTC"
+        lines.append(f"{slug} backfill: {one.to_backfill} to send, {rate} a minute, {until}")
+    return [*lines, f"{slug} check: {one.check_in_words(at)}"]
 
 
 def _waiting(waiting: monitor.Waiting, at: datetime) -> str:
-    since = f", the oldest for {_span(at - waiting.oldest)}" if waiting.oldest else ""
+    since = f", the oldest for {span(at - waiting.oldest)}" if waiting.oldest else ""
     return f"{waiting.number}{since}"
 
 
-def _span(span: timedelta) -> str:
-    """Write a time in whole seconds, as `2 days, 3:04:05`."""
-    return str(timedelta(seconds=int(span.total_seconds())))
+def _insurer(slug: str) -> InsuranceProvider:
+    provider = InsuranceProvider.objects.filter(slug=slug).first()
+    if provider is None:
+        known = ", ".join(InsuranceProvider.objects.values_list("slug", flat=True))
+        raise CommandError(f"No insurer is called {slug}. There are: {known or 'none'}.")
+    return provider
