@@ -1,3 +1,4 @@
+from django.contrib import admin
 from django.urls import path
 
 from docport import access_pages, health, metrics, views
@@ -8,6 +9,12 @@ urlpatterns = [
     path("setup/", views.setup, name="setup"),
     path("insurers/", views.insurers, name="insurers"),
     path("insurers/<slug:slug>/", views.insurer, name="insurer"),
+    path("insurers/<slug:slug>/why/", views.why_insurer, name="why_insurer"),
+    path(
+        "admin/why/<uuid:doctor_id>/",
+        admin.site.admin_view(views.why_doctor),
+        name="why_doctor",
+    ),
     path("access/", access_pages.access_list, name="access"),
     path("access.csv", access_pages.access_csv, name="access_csv"),
     path("theme/", views.theme, name="theme"),

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,10 +17,11 @@ from docport.checklist import checklist, facts_of
 from docport.erasure import erasure_of
 from docport.in_step import InStep, in_step, local_to, syncs_of
 from docport.today import today_of
+from docport.why import why_not
 from integrations.models import ProviderDoctorSync
 from registry import actions
 from registry.http import SignedInRequest, doctor_of
-from registry.models import User
+from registry.models import Doctor, InsuranceProvider, User
 
 
 @login_not_required
@@ -97,6 +99,23 @@ def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
         "history": history.order_by("-at", "-id"),
     }
     return render(request, "docport/insurer_detail.html", context)
+
+
+@require_safe
+def why_insurer(request: SignedInRequest, slug: str) -> HttpResponse:
+    doctor = doctor_of(request)
+    provider = get_object_or_404(insurers_for(doctor), slug=slug)
+    (why,) = why_not(doctor, [provider], at=now())
+    return render(request, "docport/why_insurer.html", {"doctor": doctor, "why": why})
+
+
+@require_safe
+def why_doctor(request: HttpRequest, doctor_id: UUID) -> HttpResponse:
+    """Show an admin, whom the admin site has let in, the same for every insurer."""
+    doctor = get_object_or_404(Doctor, pk=doctor_id)
+    whys = why_not(doctor, InsuranceProvider.objects.order_by("name"), at=now())
+    context = {"title": "Who cannot see this doctor, and why", "doctor": doctor, "whys": whys}
+    return render(request, "admin/docport/why.html", admin.site.each_context(request) | context)
 
 
 @require_POST

@@ -55,6 +55,7 @@ DOCTOR = {
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
     "access": "/access/",
+    "why-insurer": "/insurers/saral/why/",
     "give": "/insurers/saral/give/",
     "withdraw": "/insurers/nila/withdraw/",
 }

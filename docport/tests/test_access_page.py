@@ -76,7 +76,7 @@ def test_the_doctor_sees_who_read_what_and_when(client: Client, consent: Consent
 
     assert "Nila Health" in page
     assert "Key Main system …" in page
-    assert "Looked you up" in page
+    assert "looked you up, 1 time" in page
     assert "Profile, Credentials" in page
 
 

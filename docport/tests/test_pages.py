@@ -154,6 +154,9 @@ def consent_paths(seeing: InsuranceProvider, other: InsuranceProvider) -> list[s
         reverse("docport:insurers"),
         reverse("docport:insurer", args=[seeing.slug]),
         reverse("docport:insurer", args=[other.slug]),
+        reverse("docport:access"),
+        reverse("docport:why_insurer", args=[seeing.slug]),
+        reverse("docport:why_insurer", args=[other.slug]),
         reverse("consent:give", args=[other.slug]),
         reverse("consent:receipt", args=[step.pk]),
     ]

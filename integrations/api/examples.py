@@ -150,6 +150,7 @@ _VALUES: dict[str, Any] = {
     "message": "We would like to show you to our members in Bengaluru.",
     "name": "Booking system",
     "next": None,
+    "not_visible_because": None,
     "notice_version": "2026-11",
     "next_after": 48211,
     "next_attempt_at": None,

@@ -200,7 +200,7 @@ def hold_seen(provider: InsuranceProvider, hold_id: UUID) -> Appointment:
 
 def consents_seen(provider: InsuranceProvider) -> ConsentQuerySet:
     """Keep the insurer's own consents, in force or ended, in the world that it sees."""
-    return Consent.objects.filter(
+    return Consent.objects.select_related("doctor").filter(
         insurance_provider=provider, doctor__is_sandbox=provider.sees_sandbox
     )
 

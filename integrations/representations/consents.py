@@ -4,14 +4,19 @@ from datetime import datetime
 
 from consent.models import Consent, ConsentRequest
 from integrations.representations.values import Json, instant
+from registry.models import Doctor
 
 
 def consent(consent: Consent, *, at: datetime) -> Json:
-    """Show a consent as it stands at the aware instant `at`; nobody but its insurer may see it."""
+    """Show a consent as it stands at the aware instant `at`; nobody but its insurer may see it.
+
+    Its doctor should be loaded.
+    """
     return {
         "id": str(consent.pk),
         "doctor_id": str(consent.doctor_id),
         "status": consent.status_at(at).value,
+        "not_visible_because": _not_visible_because(consent, at),
         "data_classes": sorted(consent.data_classes),
         "purpose": consent.purpose,
         "notice_version": consent.notice_version,
@@ -25,6 +30,17 @@ def consent(consent: Consent, *, at: datetime) -> Json:
         "created_at": instant(consent.created_at),
         "updated_at": instant(consent.updated_at),
     }
+
+
+def _not_visible_because(consent: Consent, at: datetime) -> str | None:
+    """Say why the doctor is not to be seen, as far as the insurer may know."""
+    status = consent.status_at(at)
+    if status != Consent.Status.ACTIVE:
+        withdrawn = status == Consent.Status.REVOKED
+        return "consent_withdrawn" if withdrawn else "consent_expired"
+    # Why they are is their own matter.
+    is_seen = consent.doctor.status == Doctor.Status.ACTIVE
+    return None if is_seen else "doctor_unavailable"
 
 
 def consent_request(request: ConsentRequest) -> Json:

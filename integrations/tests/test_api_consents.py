@@ -47,6 +47,7 @@ def test_a_consent_is_shown_as_it_stands() -> None:
         "status": "ACTIVE",
         "data_classes": ["availability", "profile"],
         "purpose": "opd_network",
+        "not_visible_because": None,
         "notice_version": "2026-11",
         "granted_at": "2026-11-22T03:30:00Z",
         "expires_at": "2026-11-24T03:30:00Z",

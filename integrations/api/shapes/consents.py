@@ -10,6 +10,12 @@ _MEANINGS = {
 }
 STATUSES = [(status.value, _MEANINGS[status.value]) for status in GIVEN]
 
+NOT_VISIBLE = [
+    ("consent_withdrawn", "The doctor has withdrawn the consent"),
+    ("consent_expired", "The period that the doctor chose is over"),
+    ("doctor_unavailable", "The doctor is not active at the moment; the consent stands"),
+]
+
 
 class ConsentOut(Out):
     """A doctor's consent to you, in force or ended."""
@@ -19,6 +25,9 @@ class ConsentOut(Out):
         help_text="Readable as a doctor while the consent is in force."
     )
     status = serializers.ChoiceField(STATUSES)
+    not_visible_because = serializers.ChoiceField(
+        NOT_VISIBLE, allow_null=True, help_text="Why you cannot read the doctor; null if you can."
+    )
     data_classes = serializers.ListField(
         child=serializers.ChoiceField(DataClass.choices),
         help_text="What the doctor shares, or shared until the end.",
