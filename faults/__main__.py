@@ -21,10 +21,11 @@ from zoneinfo import ZoneInfo
 from bench.site import CHECKOUT, empty_site, servers
 from docport.embedded.launch import launch_command
 from faults.finding import Finding, table
-from faults.names import FAULTS
+from faults.names import BRIEF_SECONDS, FAULTS, IN_BRIEF
 from faults.row import FINDINGS
 
 TEMPLATE = "faults_template"
+SECONDS = FAULTS | {IN_BRIEF: BRIEF_SECONDS}
 ZONE = ZoneInfo("Asia/Kolkata")
 
 
@@ -36,7 +37,7 @@ def main() -> None:
         environment = stack.enter_context(servers(folder / "var"))
         empty_site(environment, folder / "var", TEMPLATE).manage("migrate", "--verbosity=0")
         for name in arguments.only:
-            seconds = arguments.seconds or FAULTS[name]
+            seconds = arguments.seconds or SECONDS[name]
             for finding in _row(name, environment, folder, seconds):
                 _show(finding)
                 found.append(finding)
@@ -82,7 +83,7 @@ def _show(finding: Finding) -> None:
 def _keep(folder: Path, kept: Path | None) -> None:
     """Leave histories and logs where they can be read afterwards."""
     if kept is not None:
-        for name in FAULTS:
+        for name in SECONDS:
             for file in (folder / name).glob("*.*"):
                 target = kept / name / file.name
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,8 +92,8 @@ def _keep(folder: Path, kept: Path | None) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS), metavar="FAULT",
-                        help=f"some of them: {' '.join(FAULTS)}")  # fmt: skip
+    parser.add_argument("--only", nargs="+", choices=SECONDS, default=list(FAULTS), metavar="FAULT",
+                        help=f"some of them: {' '.join(SECONDS)}")  # fmt: skip
     parser.add_argument("--seconds", type=float, help="how long each fault lasts, if it lasts")
     parser.add_argument("--keep", type=Path, help="a folder for the histories and logs")
     return parser.parse_args()

@@ -34,6 +34,15 @@ class Booker:
         self._numbers = count(1)
         self.tried = self.booked = self.replayed = 0
 
+    def book_at_last(self) -> None:
+        """Book, with another try wherever there was none or it was to come again."""
+        before = self.booked
+        for _ in range(_TRIES):
+            self.book()
+            if self.booked > before:
+                return
+            time.sleep(_PAUSE_SECONDS)
+
     def book(self) -> None:
         """Book the next free time, once."""
         began, body = instant(), self._body()

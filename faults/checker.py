@@ -6,7 +6,6 @@ It reads nothing but the history, so it can be tried with histories that must fa
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from faults.history import (
     COMMITTED,
@@ -25,11 +24,16 @@ from faults.history import (
 
 # What had left before a consent was withdrawn may still be on its way.
 ON_ITS_WAY_SECONDS = 1.0
+# An event that has failed so often may be passed by newer ones of its subject.
+PASSED_AFTER = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong, one line each, and how often an event was sent again under the same id."""
+    """What is wrong, one line each, and what may be.
+
+    Events may come again, under the same id, after a kill; and late, where newer ones passed them.
+    """
 
     lost: tuple[str, ...]
     duplicated: tuple[str, ...]
@@ -38,6 +42,7 @@ class Verdict:
     leaked: tuple[str, ...]
     repeated: int = 0
     kills: int = 0
+    passed: int = 0
 
     @property
     def wrong(self) -> dict[str, tuple[str, ...]]:
@@ -53,6 +58,8 @@ class Verdict:
         counts = [f"{name} {len(lines)}" for name, lines in self.wrong.items()]
         if self.kills:
             counts.append(f"sent again {self.repeated} with {self.kills} kills")
+        if self.passed:
+            counts.append(f"passed after {PASSED_AFTER} failures {self.passed}")
         return ", ".join(counts)
 
 
@@ -65,11 +72,12 @@ def judge(entries: Sequence[Entry]) -> Verdict:
     return Verdict(
         lost=tuple(case.lost()),
         duplicated=(*case.duplicated(), *_too_many(repeated, case.kills)),
-        reordered=tuple(case.reordered()),
+        reordered=tuple(case.overtaken(may_be=False)),
         invented=tuple(case.invented()),
         leaked=tuple(case.leaked()),
         repeated=repeated,
         kills=len(case.kills),
+        passed=len(list(case.overtaken(may_be=True))),
     )
 
 
@@ -148,15 +156,16 @@ class _Case:
                 if one.way == FEED and len(changes) > 1:
                     yield f"{one.listener} read {len(changes)} entries with the number {number}"
 
-    def reordered(self) -> Iterator[str]:
+    def overtaken(self, *, may_be: bool) -> Iterator[str]:
+        """Find what came after a newer version: where that may be, or where it must not."""
         for one in self._listens:
-            versions: dict[str, list[int]] = defaultdict(list)
+            of_subject: dict[str, list[Heard]] = defaultdict(list)
             for heard in self._first_accepted(one):
-                versions[heard.change.subject].append(heard.change.version)
-            for subject, found in versions.items():
-                for earlier, later in pairwise(found):
-                    if later < earlier:
-                        yield f"{one.listener} heard {subject} version {later} after {earlier}"
+                of_subject[heard.change.subject].append(heard)
+            for in_order in of_subject.values():
+                for late, earlier in _inversions(in_order):
+                    if may_be == self._had_failed(late, before=earlier):
+                        yield f"{one.listener} heard {late.change} after {earlier[0].change}"
 
     def invented(self) -> Iterator[str]:
         for listener, all_heard in self._heard.items():
@@ -199,6 +208,14 @@ class _Case:
         found = list(first.values())
         return sorted(found, key=lambda heard: heard.number) if one.way == FEED else found
 
+    def _had_failed(self, late: Heard, *, before: Sequence[Heard]) -> bool:
+        """Tell whether it had failed often enough before any that passed it was tried at all."""
+        passing = {heard.change for heard in before}
+        tries = self._heard[late.listener]
+        first_try = min(heard.at for heard in tries if heard.change in passing)
+        failures = [h for h in tries if h.change == late.change and not h.accepted]
+        return sum(failure.at < first_try for failure in failures) >= PASSED_AFTER
+
     def _is_after_withdrawal(self, one: Listens, heard: Heard) -> bool:
         withdrawn_at = self._withdrawn.get((one.insurer, heard.doctor))
         wrote = self._wrote.get(heard.change)
@@ -207,6 +224,16 @@ class _Case:
         # A feed may be read as late as one likes; what is in it must have been put there before.
         left_at = wrote.committing_at if one.way == FEED else heard.at - ON_ITS_WAY_SECONDS
         return left_at > withdrawn_at
+
+
+def _inversions(in_order: Sequence[Heard]) -> Iterator[tuple[Heard, list[Heard]]]:
+    """Give each that came after newer ones, with those."""
+    newest = 0
+    for place, heard in enumerate(in_order):
+        if heard.change.version < newest:
+            earlier = in_order[:place]
+            yield heard, [one for one in earlier if one.change.version > heard.change.version]
+        newest = max(newest, heard.change.version)
 
 
 def _too_many(repeated: int, kills: Sequence[Killed]) -> Iterator[str]:

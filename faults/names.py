@@ -14,3 +14,5 @@ FAULTS: dict[str, float] = {
     "consent-withdrawn": 20,
     "much-waiting": 30,
 }
+# A bit of several, for every run of the tests.
+IN_BRIEF, BRIEF_SECONDS = "in-brief", 6.0

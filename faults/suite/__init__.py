@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from faults.finding import Finding
+from faults.names import IN_BRIEF
 from faults.stage import Stage
-from faults.suite import killed, neighbours, outage, quiet, servers, withdrawal
+from faults.suite import brief, killed, neighbours, outage, quiet, servers, withdrawal
 
 Fault = Callable[[Stage], Iterable[Finding]]
 
@@ -21,4 +22,5 @@ FAULTS: dict[str, Fault] = {
     "dead-endpoint": neighbours.one_dead_endpoint,
     "consent-withdrawn": withdrawal.consent_withdrawn,
     "much-waiting": neighbours.much_waits_for_one,
+    IN_BRIEF: brief.a_bit_of_each,
 }

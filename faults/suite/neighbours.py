@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from django.db import connection
 
-from faults import clock
 from faults.checker import share
 from faults.finding import Finding, shares
 from faults.history import instant
+from faults.passing import pass_time
 from faults.running import eventually
 from faults.sink import accept, slowly
 from faults.stage import Stage
@@ -52,8 +52,7 @@ def one_dead_endpoint(stage: Stage) -> Iterator[Finding]:
     _load_for(stage)
     stage.sink.behave(dead, accept)
     beside = share(stage.lags(doctors=stage.doctors[1:], since=since), 0.95)
-    clock.move(_LATER)
-    ledger.wake_sequencer()
+    pass_time(_LATER)
     stage.settle()
     yield Finding.of(
         f"1 dead endpoint among {INSURERS}",

@@ -7,13 +7,12 @@ from datetime import timedelta
 from django.utils.timezone import now
 
 from consent import actions
-from faults import clock
 from faults.finding import Finding
 from faults.history import COMMITTED, Change, Withdrew, Wrote, instant
+from faults.passing import pass_time
 from faults.sink import accept, refuse, slowly
 from faults.stage import Stage
 from faults.world import Insurer, consent_of
-from registry import ledger
 from registry.models import Doctor, OutboxEvent
 from registry.tests.factories import make_user
 
@@ -37,9 +36,7 @@ def consent_withdrawn(stage: Stage) -> Iterator[Finding]:
         _leave_one_by_one(stage, insurer, failing)
     stage.sink.behave(insurer.name, accept)
     for _ in range(_STEPS):
-        clock.move(_LATER)
-        ledger.wake_sequencer()
-        stage.settle(within=20)
+        pass_time(_LATER)
     stage.settle()
     yield Finding.of(
         "consent withdrawn between event and delivery, and during retries",

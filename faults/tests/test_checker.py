@@ -107,6 +107,22 @@ def test_versions_count_in_the_order_in_which_they_were_accepted() -> None:
     assert wrong([*history, replace(late, accepted=False)]) == set()
 
 
+@pytest.mark.parametrize(("failures", "verdict"), [(2, {"reordered"}), (3, set())])
+def test_a_newer_version_may_pass_one_that_has_failed_three_times(
+    failures: int, verdict: set[str]
+) -> None:
+    history = good_history(TWO_VERSIONS)
+    late = heard(ACME, TWO_VERSIONS[0], 1, at=9.0)
+    history.remove(heard(ACME, TWO_VERSIONS[0], 1, at=1.1))
+    history += [replace(late, accepted=False, at=1.1 + try_ / 10) for try_ in range(failures)]
+
+    judged = checker.judge([*history, late])
+
+    assert wrong([*history, late]) == verdict
+    assert judged.passed == (not verdict)
+    assert str(judged).endswith("passed after 3 failures 1") == (not verdict)
+
+
 def test_after_a_withdrawal_only_its_news_leaves() -> None:
     before = wrote(LEFT, 1)
     history = [*good_history([before, revoked(LEFT)]), Withdrew("acme", LEFT, 50.1)]
