@@ -15,7 +15,9 @@ from integrations.actions.drain import SLOW_AFTER
 from integrations.actions.webhooks import due
 from integrations.models import CHALLENGE, WebhookDelivery, WebhookEndpoint
 
-LEASE = timedelta(seconds=60)
+# A send ends within 15 s. What a killed worker held takes its endpoint's places until this is over,
+# so it must not be much longer.
+LEASE = timedelta(seconds=25)
 # How much one lease withholds at most, since the others wait for it meanwhile.
 LOOK_AHEAD, MOST_LOOKS = 1000, 5
 _MAY_GO = Q(endpoint__status=WebhookEndpoint.Status.ENABLED) | Q(
@@ -48,7 +50,7 @@ def lease(*, room: int, at: datetime) -> list[Job]:
     Who may hear of an event is asked once more here; what may not be sent any more is withheld.
 
     Args:
-        at: aware instant; the lease runs for a minute from it.
+        at: aware instant; the lease runs for 25 seconds from it.
     """
     due.lock()
     for _ in range(MOST_LOOKS):
