@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from faults import clock
-from faults.checker import PASSED_AFTER
 from faults.running import eventually
 from faults.world import Insurer
-from integrations.models import WebhookDelivery
+from integrations.actions.webhooks.due import OPENS_AFTER, PASSED_AFTER
+from integrations.models import WebhookDelivery, WebhookEndpoint
 from registry import ledger
 from registry.models import OutboxEvent
 
@@ -24,11 +24,14 @@ def pass_time(by: timedelta) -> None:
 
 
 def until_the_next(insurer: Insurer) -> timedelta | None:
-    """Give how long it is to the last of the next attempts for an insurer, if there are any."""
+    """Give how long it is until something may be sent to an insurer; `None` when nothing waits."""
     until_all_is_attempted()
-    attempted = _waiting().filter(endpoint=insurer.endpoint, attempts__gt=0)
-    last = attempted.order_by("-next_attempt_at").values_list("next_attempt_at", flat=True).first()
-    return None if last is None else last - now() + timedelta(seconds=1)
+    first = _in_order().filter(endpoint=insurer.endpoint).order_by("next_attempt_at")
+    next_at = first.values_list("next_attempt_at", flat=True).first()
+    if next_at is None:
+        return None
+    held_until = WebhookEndpoint.objects.get(pk=insurer.endpoint.pk).held_until
+    return max(next_at, held_until or next_at) - now() + timedelta(seconds=1)
 
 
 def until_all_is_attempted() -> None:
@@ -38,18 +41,30 @@ def until_all_is_attempted() -> None:
 
 
 def _is_quiet() -> bool:
-    """Tell whether nothing is under way, and all that is due waits behind an earlier event."""
-    waiting = _waiting()
-    earlier = waiting.filter(
-        endpoint=OuterRef("endpoint"),
-        subject=OuterRef("subject"),
-        feed_entry__lt=OuterRef("feed_entry"),
-        attempts__lt=PASSED_AFTER,
-    )
-    due = waiting.filter(~Exists(earlier), next_attempt_at__lte=now())
-    held = waiting.filter(lease_until__gt=now())
+    """Tell whether nothing is under way, and nothing may be sent before some time has passed."""
+    may_be_called = Q(endpoint__held_until=None) | Q(endpoint__held_until__lte=now())
+    due = _in_order().filter(may_be_called, next_attempt_at__lte=now())
+    held = _waiting().filter(lease_until__gt=now())
     return not any(rows.exists() for rows in (due, held, OutboxEvent.objects.unsequenced()))
 
 
+def _in_order() -> "QuerySet[WebhookDelivery]":
+    """Keep what waits behind no earlier event of its subject, or may pass it."""
+    earlier = _waiting().filter(
+        endpoint=OuterRef("endpoint"),
+        subject=OuterRef("subject"),
+        feed_entry__lt=OuterRef("feed_entry"),
+    )
+    is_passed = Q(
+        attempts__gte=PASSED_AFTER,
+        lease_until=None,
+        next_attempt_at__gt=now(),
+        endpoint__failures__lt=OPENS_AFTER,
+    )
+    return _waiting().filter(~Exists(earlier.exclude(is_passed)))
+
+
 def _waiting() -> "QuerySet[WebhookDelivery]":
-    return WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING)
+    return WebhookDelivery.objects.filter(
+        status=WebhookDelivery.Status.PENDING, feed_entry__isnull=False
+    )
