@@ -89,6 +89,14 @@ class DoctorQuery(Page):
     )
 
 
+class AsOfQuery(Exact):
+    as_of = InstantOrDate(
+        required=False,
+        help_text="Show the doctor as at this time, for a dispute: since the consent was given "
+        "last, and not after now. RFC 3339 with an offset; a date means its start in UTC.",
+    )
+
+
 class SlotQuery(Exact):
     def get_fields(self) -> dict[str, Any]:
         # `from` is no name for an attribute.

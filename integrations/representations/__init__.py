@@ -4,6 +4,7 @@ from integrations.representations.consents import consent, consent_request
 from integrations.representations.doctors import credentials_as_seen, doctors_as_seen
 from integrations.representations.events import API_PATH, Entry, event, feed, href
 from integrations.representations.hours import availability_as_seen
+from integrations.representations.revisions import doctor_as_of
 from integrations.representations.times import found, slot
 from integrations.representations.values import Json, instant
 from integrations.representations.visits import appointment, hold
@@ -20,6 +21,7 @@ __all__ = [
     "consent_request",
     "credentials_as_seen",
     "delivery",
+    "doctor_as_of",
     "doctors_as_seen",
     "endpoint",
     "event",

@@ -43,7 +43,9 @@ _SEEN = f"""
 """  # noqa: S608  Our own condition.
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A doctor as the database gives it: all that an insurer could be shown."""
+
     doctor_id: UUID
     version: int
     updated_at: datetime
@@ -73,7 +75,7 @@ def doctors_as_seen(
     that was not granted has no key.
     """
     rows = _load(doctor_ids, provider, at)
-    return [_doctor(rows[doctor_id]) for doctor_id in doctor_ids if doctor_id in rows]
+    return [shown_of(rows[doctor_id]) for doctor_id in doctor_ids if doctor_id in rows]
 
 
 def credentials_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: datetime) -> Json:
@@ -87,9 +89,7 @@ def credentials_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: date
     return shown
 
 
-def _load(
-    doctor_ids: Sequence[UUID], provider: InsuranceProvider, at: datetime
-) -> dict[UUID, _Row]:
+def _load(doctor_ids: Sequence[UUID], provider: InsuranceProvider, at: datetime) -> dict[UUID, Row]:
     given: dict[str, Any] = {
         "doctors": list(doctor_ids),
         "provider": provider.pk,
@@ -99,11 +99,12 @@ def _load(
     }
     with prepared() as cursor:
         cursor.execute(_SEEN, given)
-        rows = [_Row(*values) for values in cursor.fetchall()]
+        rows = [Row(*values) for values in cursor.fetchall()]
     return {row.doctor_id: row for row in rows}
 
 
-def _doctor(row: _Row) -> Json:
+def shown_of(row: Row) -> Json:
+    """Show what of a doctor is shared; a data class that was not granted has no key."""
     shown: Json = {
         "id": str(row.doctor_id),
         "version": row.version,
@@ -118,7 +119,7 @@ def _doctor(row: _Row) -> Json:
     return shown
 
 
-def _profile(row: _Row) -> Json:
+def _profile(row: Row) -> Json:
     return {
         "full_name": row.full_name,
         "registration_council": row.registration_council,
@@ -161,7 +162,7 @@ def _place(
     }
 
 
-def _credentials(row: _Row) -> list[Json]:
+def _credentials(row: Row) -> list[Json]:
     return [_credential(*values) for values in orjson.loads(row.credentials or "[]")]
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -8,13 +9,13 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consent.models import DataClass
+from consent.models import Consent, DataClass
 from integrations import representations
 from integrations.api import cursors, directory
-from integrations.api.periods import period_of
+from integrations.api.periods import period_of, start_of
 from integrations.api.permissions import Needs, Seen
 from integrations.api.problems import wrong_parameter
-from integrations.api.serializers import DoctorQuery, Exact, SlotQuery, query_of
+from integrations.api.serializers import AsOfQuery, DoctorQuery, Exact, SlotQuery, query_of
 from integrations.api.shapes import (
     AvailabilityOut,
     CredentialsOut,
@@ -74,14 +75,34 @@ class OneDoctor(InsurerView):
         operation_id="doctors_read",
         tags=["Doctors"],
         summary="One doctor",
-        description="What this doctor shares with you: a data class that is not shared has no key.",
-        parameters=VERSIONED,
+        description="What this doctor shares with you: a data class that is not shared has no key. "
+        "With `as_of`, what it was at that time, of the data classes that were shared then and are "
+        "shared still; `version` and `updated_at` are those of that time.",
+        parameters=[*VERSIONED, AsOfQuery],
         responses={200: DoctorOut, 304: None},
     )
     def get(self, request: Request, doctor_id: str) -> Response:
-        query_of(Exact, request.query_params)
+        query = query_of(AsOfQuery, request.query_params)
+        if "as_of" in query:
+            return self._as_of(start_of(query["as_of"], UTC))
         response = self.answer(self._shown, version=_version(self.seen, self.at))
         return self.note_seen(Access.Call.DOCTOR, response)
+
+    def _as_of(self, as_of: datetime) -> Response:
+        consent = Consent.objects.get(doctor=self.doctor, insurance_provider=self.provider)
+        if not consent.granted_at <= as_of <= self.at:
+            since = representations.instant(consent.granted_at)
+            detail = f"The consent holds since {since}; from then until now can be asked."
+            raise wrong_parameter("as_of", "outside_consent", detail)
+        shown = representations.doctor_as_of(consent, as_of)
+        if shown is None:
+            raise NotFound
+        version = f"{shown['version']}.{consent.version}.{as_of.timestamp():.6f}"
+        response = self.answer(lambda: shown, version=version)
+        is_unchanged = response.status_code == HTTPStatus.NOT_MODIFIED
+        doctor = (self.doctor.pk, shown["data_classes"])
+        self.note(Access.Call.AS_OF, [doctor], is_unchanged=is_unchanged)
+        return response
 
     def _shown(self) -> representations.Json:
         ids = [self.doctor.pk]
