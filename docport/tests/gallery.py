@@ -80,6 +80,7 @@ ADMIN = {
     "admin": "/admin/",
     "admin-doctors": "/admin/registry/doctor/",
     "admin-sync": "/admin/integrations/providerdoctorsync/",
+    "admin-push": "/admin/integrations/providerpush/",
     "admin-audit": "/admin/registry/auditlog/",
 }
 

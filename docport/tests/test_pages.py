@@ -78,7 +78,8 @@ def make_busy_doctor() -> Cast:
     for day in range(7):
         make_window(doctor, place, day_of_week=day)
     names = ["Arogya Health", "Bharat Suraksha", "Chirayu General Insurance Company of India"]
-    seeing, failing, other = (make_provider(name=name) for name in names)
+    address = "https://insurer.example/api"
+    seeing, failing, other = (make_provider(name=name, api_base_url=address) for name in names)
     for provider in (seeing, failing):
         give(
             doctor=doctor,

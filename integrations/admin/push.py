@@ -99,6 +99,23 @@ def _each(request: AdminRequest, chosen: QuerySet[ProviderPush], act: Callable[.
     return sum(act(provider=row.insurance_provider, by=request.user, at=now()) for row in rows)
 
 
+class _LastError(admin.SimpleListFilter):
+    """The reasons for which something fails or was stopped just now."""
+
+    title = "last error"
+    parameter_name = "last_error"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        failing = ProviderDoctorSync.objects.filter(sync_status__in=["FAILING", "STOPPED"])
+        errors = failing.exclude(last_error="").order_by("last_error").values_list("last_error")
+        return [(error, error) for (error,) in errors.distinct()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ProviderDoctorSync]
+    ) -> QuerySet[ProviderDoctorSync]:
+        return queryset.filter(last_error=self.value()) if self.value() else queryset
+
+
 @admin.register(ProviderDoctorSync)
 class ProviderDoctorSyncAdmin(ReadOnlyAdmin):
     """The sync monitor: what fails comes first, the longest failing on top."""
@@ -122,7 +139,7 @@ class ProviderDoctorSyncAdmin(ReadOnlyAdmin):
         "is_backfill",
         "insurance_provider",
         "failing_since",
-        "last_error",
+        _LastError,
     )
     list_select_related = ("insurance_provider", "doctor")
     search_fields = (*_DOCTOR, *_INSURER)

@@ -127,3 +127,15 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(
 
     with django_assert_max_num_queries(6):
         browser.get(LIST)
+
+
+def test_the_monitor_keeps_those_that_fail_for_one_reason(browser: Client) -> None:
+    silent = make_sync(sync_status=Status.FAILING, failing_since=NOW, last_error="timeout")
+    make_sync(sync_status=Status.STOPPED, last_error="http_410")
+    page = "/admin/integrations/providerdoctorsync/"
+
+    shown = browser.get(page, {"last_error": "timeout"})
+
+    assert list(shown.context["cl"].result_list) == [silent]
+    assert "?last_error=http_410" in shown.content.decode()
+    assert len(browser.get(page).context["cl"].result_list) == 2
