@@ -146,7 +146,7 @@ class _Counter:
     def finish(self) -> None:
         """Write once more, before the process ends."""
         self._ended.set()
-        if self._counts:
+        if self._counts and settings.ACCESSES_WRITTEN_EVERY:
             self.write()
 
     def _keep(self, items: list[tuple[_Seen, _Count]]) -> None:

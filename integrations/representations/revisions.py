@@ -14,7 +14,7 @@ from registry.models import Doctor, DoctorCredential, DoctorRevision
 
 _PROFILE = (
     "full_name", "registration_council", "registration_number", "hpr_id", "specialization",
-    "languages", "years_of_experience",
+    "languages", "years_of_experience", "email", "phone", "timezone",
 )  # fmt: skip
 _PLACE = ("id", "name", "address", "city", "state", "pin")
 _CREDENTIAL = ("id", "kind", "degree", "institution", "year")
@@ -45,16 +45,13 @@ def _row(revision: DoctorRevision, consent: Consent, shared: list[str], as_of: d
     kept: dict[str, Any] = revision.snapshot
     profile = kept["profile"]
     return Row(
-        revision.doctor_id,
-        revision.version,
-        revision.changed_at,
-        consent.pk,
-        shared,
-        *(profile[name] for name in _PROFILE),
+        doctor_id=revision.doctor_id,
+        version=revision.version,
+        updated_at=revision.changed_at,
+        consent_id=consent.pk,
+        data_classes=shared,
+        **{name: profile[name] for name in _PROFILE},
         fee=None if profile["fee"] is None else Decimal(profile["fee"]),
-        email=profile["email"],
-        phone=profile["phone"],
-        timezone=profile["timezone"],
         places=orjson.dumps(list(_places(kept["places"]))).decode(),
         credentials=orjson.dumps(list(_credentials(kept["credentials"], as_of))).decode(),
     )
