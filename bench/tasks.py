@@ -24,6 +24,8 @@ def _insurer(slug: str) -> str:
         name=slug.replace("-", " ").capitalize(),
         slug=slug,
         integration_status=InsuranceProvider.Status.LIVE,
+        live_at=now(),
+        live_reason="To measure.",
         information_use="To measure.",
     )
     _, key = keys.issue(

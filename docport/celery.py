@@ -74,6 +74,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "check_conformance": {
+        "task": "integrations.tasks.check_conformance",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "seal_audit": {
         "task": "registry.tasks.seal_audit",
         "schedule": 60.0,

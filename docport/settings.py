@@ -6,6 +6,7 @@ environment lacks. Production takes nothing for granted: see `docs/running.md`.
 
 import json
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ if not PRODUCTION:
     for name, value in embedded.development_environment().items():
         os.environ.setdefault(name, value)
 
+PROJECT = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DOCPORT_VERSION: str = PROJECT["version"]
 VAR_DIR = env.path("DOCPORT_VAR", BASE_DIR / "var")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")

@@ -68,3 +68,26 @@ class EndpointForm(forms.Form):
         label="Events",
         help_text="Choose none to send all.",
     )
+
+
+class LiveForm(forms.Form):
+    """Why an insurer may go live though no pass vouches for its system."""
+
+    reason = forms.CharField(
+        max_length=500,
+        required=False,
+        label="Why it may go live without a pass",
+        help_text="Needed only without a pass of the last 30 days. The audit log keeps it.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
+class StatusForm(forms.Form):
+    """Why an insurer is suspended, or goes back to the sandbox."""
+
+    reason = forms.CharField(
+        max_length=500,
+        label="Why",
+        help_text="The audit log keeps it.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )

@@ -8,7 +8,17 @@ from celery import shared_task
 from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
-from integrations.actions import accesses, answers, clients, deliveries, drift, failing, heartbeats
+from integrations import outgoing
+from integrations.actions import (
+    accesses,
+    answers,
+    clients,
+    conformance,
+    deliveries,
+    drift,
+    failing,
+    heartbeats,
+)
 from integrations.actions.reconcile import reconcile
 from integrations.actions.relay import relay
 from integrations.mail import about_failures
@@ -92,6 +102,16 @@ def watch_endpoints() -> int:
         failing.note_warned(warned=warned, is_mailed=is_mailed, at=now())
         told += 1
     return told
+
+
+@shared_task
+def check_conformance() -> int:
+    """Go through the checks of insurers' systems that somebody asked for; give how many."""
+    checked = 0
+    with outgoing.new_session() as session:
+        while conformance.carry_out_next(session=session, clock=now) is not None:
+            checked += 1
+    return checked
 
 
 def _mail(warned: failing.Warned) -> bool:

@@ -101,7 +101,13 @@ HELD_BY_THE_DATABASE = {
         "credential_verified_at_a_time", "credential_file_or_url", "credential_status_known",
     },
     "doctor_locations": {"location_pin_is_6_digits", "location_point_pair", "location_state_known"},
-    "insurance_providers": {"insurance_providers_slug_key", "provider_status_known"},
+    "insurance_providers": {
+        "insurance_providers_slug_key", "provider_status_known",
+        "provider_live_after_pass_or_reason",
+    },
+    "conformance_runs": {
+        "conformance_status_known", "conformance_finished_at", "conformance_one_at_a_time",
+    },
     "audit_logs": {"audit_logs_append_only", "audit_logs_no_truncate", "audit_one_actor"},
     "outbox_events": {"outbox_event_once", "outbox_unsequenced"},
     "doctor_insurance_consent": {

@@ -32,7 +32,7 @@ from registry.models import (
     User,
 )
 from registry.reference import Council, Language, Specialization, State
-from registry.tests.factories import NOW, make_doctor, make_provider, make_user
+from registry.tests.factories import NOW, as_status, make_doctor, make_provider, make_user
 from scheduling.models import Appointment, Availability, AvailabilityException
 
 SIZE = 12
@@ -203,7 +203,7 @@ def test_what_admins_did_to_demo_insurers_stops_no_later_start(tmp_path: Path) -
     before = written(tmp_path)
     suspended, live, _ = InsuranceProvider.objects.order_by("created_at")
     InsuranceProvider.objects.filter(pk=suspended.pk).update(integration_status="SUSPENDED")
-    InsuranceProvider.objects.filter(pk=live.pk).update(integration_status="LIVE")
+    InsuranceProvider.objects.filter(pk=live.pk).update(**as_status("LIVE"))
     ApiKey.objects.update(revoked_at=NOW, revoked_by=User.objects.get(email=ADMIN))
 
     assert add_demo(tmp_path) is False

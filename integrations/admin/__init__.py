@@ -6,14 +6,17 @@ from integrations.admin.delivery import (
     WebhookDeliveryAdmin,
     WebhookEndpointAdmin,
 )
+from integrations.admin.insurers import ConformanceRunAdmin, InsurerAdmin
 from integrations.admin.push import ProviderDoctorSyncAdmin, ProviderPushAdmin
 
 __all__ = [
     "ApiClientAdmin",
     "ApiKeyAdmin",
+    "ConformanceRunAdmin",
     "FeedEntryAdmin",
     "FeedHeadAdmin",
     "IdempotencyRecordAdmin",
+    "InsurerAdmin",
     "ProviderDoctorSyncAdmin",
     "ProviderPushAdmin",
     "WebhookAttemptAdmin",

@@ -21,6 +21,7 @@ _FILES = {
     "first-booking": "guides/first-booking.md",
     "webhooks": "guides/webhooks.md",
     "catching-up": "guides/catching-up.md",
+    "going-live": "guides/going-live.md",
     "clients": "clients.md",
     "api-changelog": "api-changelog.md",
 }

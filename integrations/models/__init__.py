@@ -1,6 +1,7 @@
 from integrations.models.access import NEWEST_VERSION, ApiKey, IdempotencyRecord, Scope
 from integrations.models.accesses import SHOWN_BY, Access, AccessQuerySet
 from integrations.models.clients import ApiClient, SpentAssertion
+from integrations.models.conformance import ConformanceRun, ConformanceRunQuerySet
 from integrations.models.delivery import (
     CHALLENGE,
     HEARTBEAT,
@@ -25,6 +26,8 @@ __all__ = [
     "AccessQuerySet",
     "ApiClient",
     "ApiKey",
+    "ConformanceRun",
+    "ConformanceRunQuerySet",
     "FeedEntry",
     "FeedHead",
     "IdempotencyRecord",

@@ -6,7 +6,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import OuterRef, Q
+from django.db.models import Case, OuterRef, Q, When
 
 from registry.constraints import at_least, one_of, only_when
 from registry.fields import EncryptedTextField
@@ -75,6 +75,13 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def standing(self) -> "WebhookEndpointQuerySet":
         """Keep endpoints that were not deleted."""
         return self.exclude(status=WebhookEndpoint.Status.DELETED)
+
+    def signing_for(self, provider: InsuranceProvider) -> "WebhookEndpoint | None":
+        """Give the endpoint whose keys sign what goes to an insurer's own system too."""
+        # Enabled ones first; the secret of one that is sent nothing is still the insurer's.
+        enabled_first = Case(When(status=WebhookEndpoint.Status.ENABLED, then=0), default=1)
+        of_provider = self.standing().filter(insurance_provider=provider)
+        return of_provider.order_by(enabled_first, "created_at").first()
 
 
 class WebhookEndpoint(Timestamped):

@@ -15,7 +15,7 @@ from integrations.models import ApiClient, Scope
 from integrations.tests.factories import make_api_client
 from integrations.tests.insurers import as_documented
 from registry.models import AuditLog, InsuranceProvider
-from registry.tests.factories import NOW, make_admin
+from registry.tests.factories import NOW, as_status, make_admin
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 
@@ -198,7 +198,7 @@ def test_who_shows_nothing_is_refused_without_a_query(
 )
 def test_a_client_is_refused_with_its_insurer(status: str, words: str) -> None:
     client, secret = make_api_client()
-    InsuranceProvider.objects.update(integration_status=status)
+    InsuranceProvider.objects.update(**as_status(status))
 
     response = ask(GRANT, Authorization=basic(client.pk, secret))
 

@@ -15,7 +15,7 @@ from integrations.models import NEWEST_VERSION, ApiClient, Scope
 from integrations.tests.factories import make_api_client
 from integrations.tests.insurers import Caller, as_documented
 from registry.models import InsuranceProvider
-from registry.tests.factories import NOW, make_admin, make_provider
+from registry.tests.factories import NOW, as_status, make_admin, make_provider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_at_nine")]
 
@@ -151,7 +151,7 @@ def test_only_access_tokens_are_taken() -> None:
 )
 def test_a_token_follows_its_insurer(status: str, code: str) -> None:
     token = make_token()
-    InsuranceProvider.objects.update(integration_status=status)
+    InsuranceProvider.objects.update(**as_status(status))
 
     response = me(token)
 

@@ -25,7 +25,7 @@ from registry.actions.profile import (
     update_place,
     update_profile,
 )
-from registry.actions.providers import save_provider
+from registry.actions.providers import NotForLive, change_status, save_provider
 from registry.actions.refusals import Refused
 from registry.actions.review import (
     AlreadyActive,
@@ -51,6 +51,7 @@ __all__ = [
     "ChangedSince",
     "EmailTaken",
     "Incomplete",
+    "NotForLive",
     "NotReady",
     "Refused",
     "ZoneKept",
@@ -59,6 +60,7 @@ __all__ = [
     "add_place",
     "ask_for_change",
     "change_email",
+    "change_status",
     "delegate",
     "record_opening",
     "save_provider",

@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
@@ -17,9 +16,11 @@ _HELP_TEXTS = {
 }
 
 
-@admin.register(InsuranceProvider)
 class InsuranceProviderAdmin(ReadOnlyAdmin):
-    """Insurers' master data, the one table that is edited here."""
+    """Insurers' master data, the one table that is edited here.
+
+    `integrations` registers it, with what it knows of their systems.
+    """
 
     list_display = ("name", "slug", "integration_status", "api_base_url", "contact_email")
     list_filter = ("integration_status",)
@@ -28,6 +29,8 @@ class InsuranceProviderAdmin(ReadOnlyAdmin):
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     # Events go to the webhook endpoints, which have a list and secrets of their own.
     exclude = ("webhook_url",)
+    # One action owns each change of it.
+    readonly_fields = ("integration_status",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.admin_site.has_permission(request)

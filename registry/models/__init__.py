@@ -6,10 +6,11 @@ from registry.models.doctors import (
     DoctorRevision,
 )
 from registry.models.people import User
-from registry.models.providers import InsuranceProvider
+from registry.models.providers import PASS_HOLDS_FOR, InsuranceProvider
 from registry.models.records import AuditLog, AuditSeal, OutboxEvent, public_event_id
 
 __all__ = [
+    "PASS_HOLDS_FOR",
     "AuditLog",
     "AuditSeal",
     "Doctor",

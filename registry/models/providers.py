@@ -1,10 +1,14 @@
 import uuid
+from datetime import timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from registry.constraints import at_least, one_of
 from registry.models.base import Timestamped
+
+# How long after its system passed the conformance checks an insurer can be brought live.
+PASS_HOLDS_FOR = timedelta(days=30)
 
 
 class InsuranceProviderStatus(models.TextChoices):
@@ -26,6 +30,10 @@ class InsuranceProvider(Timestamped):
     integration_status = models.CharField(
         max_length=9, choices=Status.choices, default=Status.SANDBOX
     )
+    # What brought it live, last: a pass of the conformance checks, or an admin's reason.
+    live_at = models.DateTimeField(null=True, blank=True, editable=False)
+    live_passed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    live_reason = models.TextField(blank=True, db_default="", editable=False)
     contact_name = models.CharField(max_length=120, blank=True)
     contact_email = models.EmailField(blank=True)
     information_use = models.TextField(
@@ -51,6 +59,19 @@ class InsuranceProvider(Timestamped):
         db_table = "insurance_providers"
         ordering = ["name"]
         constraints = [
+            models.CheckConstraint(
+                condition=~Q(integration_status=InsuranceProviderStatus.LIVE)
+                | Q(live_at__isnull=False)
+                & (
+                    ~Q(live_reason="")
+                    | Q(
+                        live_passed_at__isnull=False,
+                        live_passed_at__lte=F("live_at"),
+                        live_passed_at__gte=F("live_at") - PASS_HOLDS_FOR,
+                    )
+                ),
+                name="provider_live_after_pass_or_reason",
+            ),
             one_of("integration_status", InsuranceProviderStatus, name="provider_status_known"),
             at_least("max_open_bookings_per_day", 1, name="provider_may_book"),
             at_least("calls_per_hour", 1, name="provider_may_call"),

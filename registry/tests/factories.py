@@ -111,6 +111,13 @@ def make_verified_credential(doctor: Doctor, **given: Any) -> DoctorCredential:
     return make_credential(doctor, **(verified | given))
 
 
+def as_status(status: str) -> dict[str, Any]:
+    """Give what an insurer of a status has; a live one was brought there by a reason."""
+    if status != InsuranceProvider.Status.LIVE:
+        return {"integration_status": status}
+    return {"integration_status": status, "live_at": NOW, "live_reason": "Brought live by a test."}
+
+
 def make_provider(**given: Any) -> InsuranceProvider:
     """Add an insurer in the sandbox, which sees synthetic doctors."""
     number = next(_numbers)
@@ -119,4 +126,5 @@ def make_provider(**given: Any) -> InsuranceProvider:
         "slug": f"insurer-{number}",
         "information_use": "To show you to our members and to book their visits.",
     }
+    values |= as_status(given.get("integration_status", InsuranceProvider.Status.SANDBOX))
     return InsuranceProvider.objects.create(**(values | given))

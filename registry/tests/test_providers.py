@@ -12,7 +12,6 @@ SENT = {
     "name": "Acme Health",
     "slug": "acme",
     "api_base_url": "https://api.example.org/docport",
-    "integration_status": "SANDBOX",
     "contact_name": "",
     "contact_email": "",
     "information_use": "To book visits.",
@@ -34,12 +33,12 @@ def test_a_new_insurer_is_recorded() -> None:
 
 def test_a_changed_insurer_is_recorded_with_what_changed() -> None:
     provider = make_provider()
-    provider.integration_status = "SUSPENDED"
+    provider.name = "Acme Care"
 
     actions.save_provider(provider=provider, by=make_admin(), at=NOW)
 
-    assert InsuranceProvider.objects.get().integration_status == "SUSPENDED"
-    assert AuditLog.objects.get().metadata == {"changed": ["integration_status"]}
+    assert InsuranceProvider.objects.get().name == "Acme Care"
+    assert AuditLog.objects.get().metadata == {"changed": ["name"]}
 
 
 def test_an_insurer_saved_as_it_is_leaves_no_trace() -> None:
@@ -132,3 +131,45 @@ def test_limits_that_no_insurer_can_have_are_refused(client: Client, wrong: dict
     assert b"errorlist" in response.content
     assert not InsuranceProvider.objects.exists()
     assert not AuditLog.objects.exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [("SANDBOX", "SUSPENDED"), ("LIVE", "SANDBOX")])
+def test_where_an_insurer_stands_is_changed_with_a_reason(before: str, after: str) -> None:
+    provider, admin = make_provider(integration_status=before), make_admin()
+
+    actions.change_status(provider=provider, status=after, reason="Asked to.", by=admin, at=NOW)
+
+    assert InsuranceProvider.objects.get(pk=provider.pk).integration_status == after
+    line = AuditLog.objects.get()
+    assert (line.action, line.performed_by) == ("insurer.status_changed", admin)
+    assert line.metadata == {"before": before, "after": after, "reason": "Asked to."}
+
+
+def test_an_insurer_that_stands_there_already_leaves_no_trace() -> None:
+    provider = make_provider()
+
+    actions.change_status(provider=provider, status="SANDBOX", reason="-", by=make_admin(), at=NOW)
+
+    assert not AuditLog.objects.exists()
+
+
+def test_nobody_is_brought_live_by_a_mere_change() -> None:
+    provider = make_provider()
+
+    with pytest.raises(actions.NotForLive):
+        actions.change_status(provider=provider, status="LIVE", reason="-", by=make_admin(), at=NOW)
+
+    assert InsuranceProvider.objects.get().integration_status == "SANDBOX"
+    assert not AuditLog.objects.exists()
+
+
+def test_a_new_insurer_begins_in_the_sandbox_and_the_form_moves_nobody(client: Client) -> None:
+    client.force_login(make_admin())
+    sent = SENT | {"integration_status": "LIVE"}
+
+    client.post(reverse("admin:registry_insuranceprovider_add"), sent)
+    provider = InsuranceProvider.objects.get()
+    client.post(reverse("admin:registry_insuranceprovider_change", args=[provider.pk]), sent)
+
+    provider.refresh_from_db()
+    assert provider.integration_status == "SANDBOX"

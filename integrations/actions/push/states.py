@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Case, When
-
 from consent.models import Consent, visible_doctors
 from integrations import representations
 from integrations.actions.webhooks import secrets_in_force
@@ -72,10 +70,7 @@ def prepare(syncs: Iterable[ProviderDoctorSync], *, at: datetime) -> list[Job]:
 
 
 def _secrets(provider: InsuranceProvider, at: datetime) -> list[str]:
-    # Enabled ones first; the secret of one that is sent nothing is still the insurer's.
-    endpoints = WebhookEndpoint.objects.standing().filter(insurance_provider=provider)
-    enabled_first = Case(When(status=WebhookEndpoint.Status.ENABLED, then=0), default=1)
-    endpoint = endpoints.order_by(enabled_first, "created_at").first()
+    endpoint = WebhookEndpoint.objects.signing_for(provider)
     return [] if endpoint is None else secrets_in_force(endpoint, at=at)
 
 
