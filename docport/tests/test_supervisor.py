@@ -154,6 +154,14 @@ def test_deaths_far_apart_are_forgiven() -> None:
     assert verdicts == [False, False, False, False, False, False, False, True]
 
 
+def test_a_program_may_be_allowed_more_deaths() -> None:
+    child = Child(Program("worker", ["true"], deaths_allowed=7), os.environ)
+
+    verdicts = [child.note_death(at) for at in range(7)]
+
+    assert verdicts == [False] * 6 + [True]
+
+
 def test_failed_step_hands_back_its_last_lines(console: Console) -> None:
     supervisor = Supervisor(console, os.environ)
     complain = "for n in range(50): print('line', n, flush=True)\nraise SystemExit('no database')"
