@@ -28,7 +28,7 @@ def a_bit_of_each(stage: Stage) -> Iterator[Finding]:
         # Nobody waits here until what the dead had leased is free again.
         clock.move(LEASE)
         took = stage.flows_again(instant(), within=RECOVERS_WITHIN_SECONDS)
-    stage.settle(within=30)
+    stage.settle()
     yield Finding.of(
         "a worker, the beat and PostgreSQL killed, Redis emptied",
         f"nothing lost, invented or out of order; flows again within {RECOVERS_WITHIN_SECONDS:g} s",

@@ -12,8 +12,6 @@ from faults.world import open_every_day
 from scheduling.models import Appointment
 
 EVERY_SECONDS = 2.0
-# What a killed worker had in hand is sent again when its lease has ended.
-SETTLES_WITHIN_SECONDS = 180
 
 
 def workers_and_beat(stage: Stage) -> Iterator[Finding]:
@@ -27,7 +25,7 @@ def workers_and_beat(stage: Stage) -> Iterator[Finding]:
             victim = stage.chance.choice([*WORKERS, "beat"])
             if stage.programs.kill(victim):
                 stage.history.note(Killed(victim, instant()))
-    stage.settle(SETTLES_WITHIN_SECONDS)
+    stage.settle()
     yield Finding.of(
         f"SIGKILL of a worker or beat every {EVERY_SECONDS:g} s for {stage.seconds:g} s",
         "lost 0; order kept; duplicates ≤ kills, with the same id",
