@@ -20,9 +20,11 @@ from registry.forms import (
 )
 from registry.http import SignedInRequest, certificate_response, doctor_of
 from registry.models import AuditLog, Doctor, DoctorCredential, DoctorLocation, DoctorRevision
+from registry.revisions import steps_of
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 UNPROCESSABLE = 422
+REVISIONS = 20
 # An admin compared what stands in these with the papers.
 CHECKED_SECTIONS = {"identity", "registration"}
 
@@ -53,6 +55,20 @@ def profile(request: SignedInRequest) -> HttpResponse:
             "suspension": _suspension(doctor),
         },
     )
+
+
+@require_safe
+def profile_history(request: SignedInRequest) -> HttpResponse:
+    doctor = doctor_of(request)
+    kept = DoctorRevision.objects.filter(doctor=doctor).select_related("changed_by")
+    if (before := request.GET.get("before", "")).isdecimal():
+        kept = kept.filter(version__lt=int(before))
+    # One more, to compare the oldest of the page with.
+    revisions = list(kept.order_by("-version")[: REVISIONS + 1])
+    steps = steps_of(revisions)[:REVISIONS]
+    older = steps[-1].revision.version if len(revisions) > REVISIONS else None
+    context = {"doctor": doctor, "steps": steps, "before": older}
+    return render(request, "registry/profile_history.html", context)
 
 
 def _suspension(doctor: Doctor) -> AuditLog | None:

@@ -39,6 +39,7 @@ DOCTOR = {
     "today": "/",
     "set-up": "/setup/",
     "profile": "/profile/",
+    "profile-history": "/profile/history/",
     "profile-registration": "/profile/registration/",
     "place": "/places/add/",
     "certificates": "/credentials/",

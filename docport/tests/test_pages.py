@@ -136,6 +136,7 @@ def account_paths() -> list[str]:
 def registry_paths(place: DoctorLocation) -> list[str]:
     names = [
         "registry:profile",
+        "registry:profile_history",
         "registry:place_add",
         "registry:credential_list",
         "registry:credential_add",
