@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 
 from consent.models import Consent
-from integrations.actions.push import ERASED
+from integrations.actions.push import ERASED, shown_at
 from integrations.models import ProviderDoctorSync, ProviderPush
 from registry.models import InsuranceProvider
 
@@ -64,10 +64,7 @@ def _add_missing(at: datetime) -> int:
 
 
 def _mark_stale(at: datetime) -> int:
-    showing = Consent.objects.showing_at(at).filter(
-        doctor=OuterRef("doctor"), insurance_provider=OuterRef("insurance_provider")
-    )
-    shows, is_erased = Exists(showing), Q(state_hash=ERASED)
+    shows, is_erased = shown_at(at), Q(state_hash=ERASED)
     has_moved = ~Q(sent_to=F("insurance_provider__api_base_url"))
     stale = ProviderDoctorSync.objects.filter(
         ~Q(insurance_provider__api_base_url=""),

@@ -6,11 +6,12 @@ import pytest
 from integrations.actions import push
 from integrations.connectors import docport_json
 from integrations.models import ProviderDoctorSync
+from integrations.tests.doctors import withdraw
 from integrations.tests.factories import make_sync
 from integrations.tests.partner import Partner, Reply
 from integrations.tests.workers import Clock, push_due
 from registry.models import AuditLog, InsuranceProvider
-from registry.tests.factories import NOW, make_admin
+from registry.tests.factories import NOW, make_admin, make_provider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_loopback")]
 
@@ -114,3 +115,53 @@ def test_a_bug_in_sending_is_a_failed_attempt(
 
     sync.refresh_from_db()
     assert (sync.sync_status, sync.last_error) == (Status.FAILING, "internal_error")
+
+
+def make_failing(provider: InsuranceProvider, error: str = "timeout") -> ProviderDoctorSync:
+    return make_sync(
+        insurance_provider=provider,
+        sync_status=Status.FAILING,
+        failing_since=NOW - timedelta(days=2),
+        attempts=9,
+        next_attempt_at=NOW + timedelta(hours=5),
+        last_error=error,
+    )
+
+
+def test_a_system_that_is_back_is_sent_what_failed_meanwhile(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    for error in ("timeout", "http_503", "dns_error"):
+        make_failing(provider, error)
+    refused, elsewhere = make_failing(provider, "http_400"), make_failing(make_provider())
+    first = make_failing(provider)
+    ProviderDoctorSync.objects.filter(pk=first.pk).update(next_attempt_at=NOW)
+
+    assert push_due(clock) == 4
+
+    left = ProviderDoctorSync.objects.exclude(sync_status=Status.IN_STEP)
+    assert set(left) == {refused, elsewhere}
+    assert {pair.next_attempt_at for pair in left} == {NOW + timedelta(hours=5)}
+
+
+def test_what_failed_meanwhile_goes_at_the_rate_of_a_backfill_and_erasures_at_once(
+    provider: InsuranceProvider,
+) -> None:
+    away, gone = make_failing(provider), make_failing(provider)
+    withdraw(gone.doctor)
+
+    assert push.try_others(provider=provider.pk, at=NOW) == 2
+
+    away.refresh_from_db()
+    gone.refresh_from_db()
+    assert (away.is_backfill, away.next_attempt_at, away.attempts) == (True, NOW, 9)
+    assert (gone.is_backfill, gone.next_attempt_at) == (False, NOW)
+
+
+def test_one_that_was_never_failing_brings_no_others(
+    partner: Partner, provider: InsuranceProvider, clock: Clock
+) -> None:
+    make_failing(provider)
+    make_sync(insurance_provider=provider)
+
+    assert push_due(clock) == 1

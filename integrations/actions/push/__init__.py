@@ -10,11 +10,17 @@ from datetime import datetime
 from requests import Session
 
 from integrations.actions.drain import Line, one_by_one
-from integrations.actions.push.again import retry, retry_failing, retry_insurer, send_all_again
+from integrations.actions.push.again import (
+    retry,
+    retry_failing,
+    retry_insurer,
+    send_all_again,
+    try_others,
+)
 from integrations.actions.push.leasing import BACKFILLS_AT_ONCE, LEASE, lease
 from integrations.actions.push.marking import WAITS, mark
 from integrations.actions.push.sending import Outcome, attempt, partner_of
-from integrations.actions.push.states import ERASED, Job, State, hash_of, prepare
+from integrations.actions.push.states import ERASED, Job, State, hash_of, prepare, shown_at
 
 __all__ = [
     "BACKFILLS_AT_ONCE",
@@ -35,6 +41,8 @@ __all__ = [
     "retry_failing",
     "retry_insurer",
     "send_all_again",
+    "shown_at",
+    "try_others",
 ]
 
 
@@ -43,5 +51,11 @@ def line(session: Session, clock: Callable[[], datetime]) -> Line[Job, Outcome]:
     return Line(
         lease=lambda room: prepare(lease(room=room, at=clock()), at=clock()),
         send=lambda job: attempt(job, session=session, clock=clock),
-        mark=one_by_one(lambda outcome: mark(outcome=outcome)),
+        mark=one_by_one(_mark),
     )
+
+
+def _mark(outcome: Outcome) -> None:
+    mark(outcome=outcome)
+    if outcome.is_recovery:
+        try_others(provider=outcome.job.sync.insurance_provider_id, at=outcome.at)

@@ -4,14 +4,19 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, When
 
+from integrations.actions.push.states import shown_at
 from integrations.models import ProviderDoctorSync
 from registry import ledger
 from registry.models import InsuranceProvider
 
 _BATCH = 1000
 _Status = ProviderDoctorSync.Status
+# Reasons that lie with a system as a whole, not with one doctor.
+_AWAY = Q(last_error__startswith="http_5") | Q(
+    last_error__in=["http_429", "timeout", "dns_error", "tls_error", "connection_refused"]
+)
 
 
 @transaction.atomic(durable=True)
@@ -46,6 +51,27 @@ def retry_insurer(*, provider: InsuranceProvider, by: ledger.Actor, at: datetime
     return number
 
 
+@transaction.atomic(durable=True)
+def try_others(*, provider: UUID, at: datetime) -> int:
+    """Try pairs that failed while an insurer's system was away, since it has just answered.
+
+    At the rate of a backfill, and a thousand at once: the next that succeeds brings more. How
+    long each waits if it fails again stays as it was.
+    """
+    away = ProviderDoctorSync.objects.filter(
+        _AWAY, insurance_provider=provider, sync_status=_Status.FAILING, next_attempt_at__gt=at
+    )
+    free = away.order_by("doctor_id").select_for_update(skip_locked=True)
+    return ProviderDoctorSync.objects.filter(
+        pk__in=list(free.values_list("pk", flat=True)[:_BATCH])
+    ).update(is_backfill=_is_backfill(at), next_attempt_at=at, updated_at=at)
+
+
+def _is_backfill(at: datetime) -> Case:
+    # What is to be erased waits behind no backfill.
+    return Case(When(shown_at(at), then=True), default=False)
+
+
 def send_all_again(*, provider: InsuranceProvider, by: ledger.Actor, at: datetime) -> int:
     """Send all that an insurer must hold again, at the rate of a backfill; give how many pairs.
 
@@ -74,7 +100,7 @@ def _mark_for_backfill(pairs: list[UUID], at: datetime) -> int:
     locked = standing.order_by("doctor_id").select_for_update().values_list("pk", flat=True)
     return ProviderDoctorSync.objects.filter(pk__in=list(locked)).update(
         sync_status=_Status.PENDING,
-        is_backfill=True,
+        is_backfill=_is_backfill(at),
         wanted=F("wanted") + 1,
         attempts=0,
         failing_since=None,

@@ -28,6 +28,12 @@ class Outcome:
     error: str = ""
     retry_after: timedelta | None = None
 
+    @property
+    def is_recovery(self) -> bool:
+        """Tell whether a system has taken what it did not take before."""
+        was_sent = not self.error and not self.job.changes_nothing
+        return was_sent and self.job.sync.failing_since is not None
+
 
 def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
     """Send one state and tell what came of it; touches no database and raises nothing."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from consent.models import Consent, visible_doctors
 from integrations import representations
 from integrations.actions.webhooks import secrets_in_force
@@ -40,6 +42,12 @@ class State:
 def hash_of(states: Iterable[str]) -> str:
     """Give the hash of a state whose documents have these."""
     return hashlib.sha256("".join(states).encode()).hexdigest()
+
+
+def shown_at(at: datetime) -> Exists:
+    """Tell of each pair whether its insurer sees its doctor at the aware instant `at`."""
+    pair = {"doctor": OuterRef("doctor"), "insurance_provider": OuterRef("insurance_provider")}
+    return Exists(Consent.objects.showing_at(at).filter(**pair))
 
 
 @dataclass(frozen=True)
