@@ -10,13 +10,14 @@ says how to withdraw, use one's rights and complain).
 """
 
 from consent.notices.english import ENGLISH
+from consent.notices.hindi import HINDI
 from consent.notices.wording import ClassNotice, Item, Notice
 
 __all__ = ["CURRENT_VERSION", "PURPOSE", "ClassNotice", "Item", "Notice", "notice_for"]
 
 CURRENT_VERSION = "2026-11"
 PURPOSE = "opd_network"
-_WORDINGS = {(wording.version, wording.language): wording for wording in (ENGLISH,)}
+_WORDINGS = {(wording.version, wording.language): wording for wording in (ENGLISH, HINDI)}
 
 
 def notice_for(

@@ -20,6 +20,7 @@ from registry.tests.factories import NOW, make_provider, make_user
 pytestmark = pytest.mark.django_db
 # The hash of the words of 2026-11 in English; a new version is needed to say anything else.
 WORDS_2026_11 = "c64b54688b703a515941afaf02c343fbefa53ef4cbf6b58a80507d1c7724534e"
+WORDS_2026_11_IN_HINDI = "80ec2ddfb8b90534e02dbc4ac45e61e436b28d53177d740bc63cdaeb959baad0"
 
 
 def make_key(kid: str) -> dict[str, Any]:
@@ -113,8 +114,36 @@ def test_published_words_never_change_without_a_new_version() -> None:
     assert notice.sha256 == WORDS_2026_11
 
 
-def test_a_language_without_wording_is_shown_in_english_and_says_so() -> None:
+def test_the_hindi_words_list_the_same_and_never_change_either() -> None:
+    hindi, english = (
+        notice_for(insurer="I", information_use="U", language=code, version="2026-11")
+        for code in ("hi", "en")
+    )
+
+    assert hindi.sha256 == WORDS_2026_11_IN_HINDI
+    for there, here in zip(hindi.data_classes, english.data_classes, strict=True):
+        assert there.code == here.code
+        assert [item.fields for item in there.items] == [item.fields for item in here.items]
+    for lines in ("never_shared", "withdrawal", "rights", "complaint"):
+        assert len(getattr(hindi, lines)) == len(getattr(english, lines))
+    assert "{" not in str(hindi)
+
+
+def test_who_read_hindi_has_a_receipt_of_those_words() -> None:
     event = make_given_event(language="hi")
+    kept = event.receipt["processing"]["notice"]
+
+    assert (kept["language"], event.receipt["processing"]["language"]) == ("hi", "hi")
+    again = notice_for(
+        insurer=kept["insurer"], information_use=kept["information_use"], language="hi",
+        version=kept["version"],
+    )  # fmt: skip
+    assert again.sha256 == kept["sha256"]
+    assert "प्रोफ़ाइल" in event.receipt["processing"]["data_classes"][0]["name"]
+
+
+def test_a_language_without_wording_is_shown_in_english_and_says_so() -> None:
+    event = make_given_event(language="ta")
 
     assert event.receipt["processing"]["notice"]["language"] == "en"
     assert event.receipt["processing"]["language"] == "en"
