@@ -23,6 +23,8 @@ from docport.embedded.places import POSTGRES_PORT, Places
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 UP_WITHIN_SECONDS = 60
+# A quarter of the memory of a server with 8 GB, as PostgreSQL's manual has one begin.
+SHARED_BUFFERS = "2GB"
 # For the load's many rows; afterwards everything is as it comes.
 LOADING = {"max_wal_size": "4GB", "checkpoint_timeout": "15min", "autovacuum": "off"}
 _SERVERS = """
@@ -158,20 +160,14 @@ class Site:
                 database.execute(f"ALTER SYSTEM SET {setting} = '{value}'".encode())
             database.execute("SELECT pg_reload_conf()")
             yield database
-            database.execute("ALTER SYSTEM RESET ALL")
+            for setting in LOADING:
+                database.execute(f"ALTER SYSTEM RESET {setting}".encode())
             database.execute("SELECT pg_reload_conf()")
 
     @contextmanager
     def as_superuser(self) -> Iterator[Connection]:
         """Open the database as nobody does in production."""
-        with psycopg.connect(
-            host=str(Places.here().postgres_sockets),
-            port=POSTGRES_PORT,
-            user="postgres",
-            dbname=self.database,
-            autocommit=True,
-            cursor_factory=psycopg.ClientCursor,
-        ) as database:
+        with _as_superuser(self.database) as database:
             yield database
 
 
@@ -183,6 +179,15 @@ def servers(var: Path) -> Iterator[dict[str, str]]:
         os.environ.pop(name, None)
     os.environ["DOCPORT_VAR"] = str(var)
     places = Places.here()
+    with _services():
+        _set_memory()
+    with _services():
+        yield _environment(places)
+    shutil.rmtree(places.runtime, ignore_errors=True)
+
+
+@contextmanager
+def _services() -> Iterator[None]:
     # A process of its own stops them as it ends, before the folder goes.
     with subprocess.Popen(
         [sys.executable, "-c", _SERVERS],
@@ -194,10 +199,28 @@ def servers(var: Path) -> Iterator[dict[str, str]]:
         if not process.stdout.readline():
             raise SystemExit("PostgreSQL or Redis did not start.")
         try:
-            yield _environment(places)
+            yield
         finally:
             process.communicate()
-    shutil.rmtree(places.runtime, ignore_errors=True)
+
+
+def _set_memory() -> None:
+    """Give PostgreSQL the memory that `docs/running.md` asks for; it takes it as it starts."""
+    with _as_superuser("postgres") as database:
+        database.execute(f"ALTER SYSTEM SET shared_buffers = '{SHARED_BUFFERS}'".encode())
+
+
+@contextmanager
+def _as_superuser(name: str) -> Iterator[Connection]:
+    with psycopg.connect(
+        host=str(Places.here().postgres_sockets),
+        port=POSTGRES_PORT,
+        user="postgres",
+        dbname=name,
+        autocommit=True,
+        cursor_factory=psycopg.ClientCursor,
+    ) as database:
+        yield database
 
 
 def _environment(places: Places) -> dict[str, str]:

@@ -29,7 +29,7 @@ _FEW = 500
 # Of all doctors, those near a point may be a hundredth: many, but too few to be met by chance.
 _FEW_NEAR = 5_000
 # Of each doctor so many open days are passed to meet the first one of the others: those of a week.
-_DAYS_OF_EACH = 8
+_DAYS_OF_EACH = 6
 # So many open days are passed in the order of time before anybody asks whether there are few.
 _FIRST_WALK = 2_000
 

@@ -13,7 +13,7 @@ from scheduling.slots import Slot
 # No local date lasts longer.
 _LONGEST_DAY = timedelta(hours=26)
 # Some more than asked for: a place may be held, and the next one tells that none is earlier.
-_SPARE = 5
+_SPARE = 2
 
 
 def earliest(
