@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from bench import delivery, operations, population
+from bench import delivery, operations, population, sync
 from bench.operations import Bench
 from bench.processes import Memory, busy_seconds, own_seconds
 from bench.site import CHECKOUT, Site, new_site, servers
@@ -28,7 +28,7 @@ from bench.table import Row, table
 FEWER_DOCTORS = 10_000
 OPERATIONS = (
     "rebuild", "slots", "search", "search-of-few", "search-beside", "doctors", "unchanged",
-    "events", "booking", "sql", "strangers", "delivery",
+    "events", "booking", "sql", "strangers", "delivery", "sync",
 )  # fmt: skip
 ZONE = ZoneInfo("Asia/Kolkata")
 
@@ -79,6 +79,9 @@ class Runner:
                 if name in wanted:
                     yield measure()
         yield operations.memory(self._memory)
+        if "sync" in wanted:
+            environment, var = self._environment, self._folder / "var"
+            yield from sync.rows(new_site(environment, var, "bench_sync"))
         if self._given.profile:
             self.profiles = bench.profiles()
 

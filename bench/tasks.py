@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.timezone import now
 
+from bench import sync_tasks
 from bench.calls import Caller, Waiting, read
 from bench.profiles import profiled
 from bench.strangers import compare
@@ -67,4 +68,9 @@ TASKS: dict[str, Callable[..., Any]] = {
     "time-in-database": time_in_database,
     "profile": profile,
     "strangers": compare,
+    "sync-fill": sync_tasks.fill,
+    "sync-sequence": sync_tasks.sequence,
+    "sync-claim": sync_tasks.claim,
+    "sync-post": sync_tasks.post_plainly,
+    "sync-wake": sync_tasks.wake,
 }

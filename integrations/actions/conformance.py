@@ -12,11 +12,11 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from requests import Session
 
 from integrations import conformance
 from integrations.actions.webhooks import secrets_in_force
 from integrations.models import ConformanceRun, WebhookEndpoint
+from integrations.outgoing import Session
 from registry import ledger
 from registry.actions import Refused
 from registry.models import InsuranceProvider, User

@@ -6,13 +6,16 @@ no transaction open anywhere.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-WIDTH = 16  # Sends under way at once, for each line.
+WIDTH = 16  # Sends under way at once, for a line that says no other number.
 MOST_AT_ONCE = 4  # For one insurer, over all workers, so that a slow one cannot take them all.
 # For all insurers that fail or are slow to answer, over all workers, for the same reason.
 FAILING_AT_ONCE = WIDTH // 2
@@ -25,7 +28,7 @@ Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line(Generic[Job, Outcome]):
     """One kind of sending, in its three steps."""
 
@@ -35,6 +38,8 @@ class Line(Generic[Job, Outcome]):
     send: Callable[[Job], Outcome]
     # Notes what came of sends.
     mark: Callable[[Sequence[Outcome]], None]
+    # How many sends are under way at once.
+    width: int = WIDTH
 
 
 def one_by_one(mark: Callable[[Outcome], object]) -> Callable[[Iterable[Outcome]], None]:
@@ -66,32 +71,42 @@ def drain(
         time_is_up: called once when it stops looking for that reason, before it finishes.
         clock: gives seconds that only grow.
     """
-    handled = 0
-    under_way: dict[Future[Any], Line[Any, Any]] = {}
-    looks, until, in_vain = True, clock() + seconds, 0
-    with ThreadPoolExecutor(WIDTH * len(lines), thread_name_prefix="send") as pool:
+    ended: SimpleQueue[tuple[Line[Any, Any], Any]] = SimpleQueue()
+    under_way = dict.fromkeys(lines, 0)
+    handled, looks, until, in_vain = 0, True, clock() + seconds, 0
+
+    def send(line: Line[Any, Any], job: Any) -> None:
+        ended.put((line, line.send(job)))
+
+    with ThreadPoolExecutor(sum(line.width for line in lines), "send") as pool:
         while True:
             if looks and (in_vain >= _LOOKS_WITHOUT_ROOM or clock() >= until):
                 looks = False
                 time_is_up()
             made = look_first() if looks else 0
             for line in lines if looks else ():
-                room = _room(line, under_way)
-                jobs = line.lease(room) if room else []
-                under_way.update({pool.submit(line.send, job): line for job in jobs})
-            if not under_way and not made:
+                room = line.width - under_way[line]
+                for job in line.lease(room) if room else ():
+                    under_way[line] += 1
+                    pool.submit(send, line, job)
+            if not any(under_way.values()) and not made:
                 return handled
-            done, _ = wait(under_way, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
-            for line in lines:
-                ended = [future for future in done if under_way[future] is line]
-                if ended:
-                    line.mark([future.result() for future in ended])
-            for future in done:
-                del under_way[future]
-            handled += len(done)
-            is_full = not done and not all(_room(line, under_way) for line in lines)
+            outcomes = _ended(ended) if any(under_way.values()) else {}
+            for line, of_line in outcomes.items():
+                line.mark(of_line)
+                under_way[line] -= len(of_line)
+                handled += len(of_line)
+            is_full = not outcomes and any(under_way[line] == line.width for line in lines)
             in_vain = in_vain + 1 if is_full else 0
 
 
-def _room(line: Line[Any, Any], under_way: Mapping[Future[Any], Line[Any, Any]]) -> int:
-    return WIDTH - sum(busy is line for busy in under_way.values())
+def _ended(ended: "SimpleQueue[tuple[Line[Any, Any], Any]]") -> dict[Line[Any, Any], list[Any]]:
+    """Wait a moment for the first outcome; give it with all others that are there."""
+    outcomes = defaultdict[Line[Any, Any], list[Any]](list)
+    with suppress(Empty):
+        line, outcome = ended.get(timeout=_LOOK_AGAIN_SECONDS)
+        outcomes[line].append(outcome)
+        while True:
+            line, outcome = ended.get_nowait()
+            outcomes[line].append(outcome)
+    return outcomes

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, time, timedelta
 import structlog
 from django.db import transaction
 from django.db.models import F, Q
-from requests import Session
 
 from integrations import outgoing
 from integrations.actions.drain import Line, drain, one_by_one
 from integrations.actions.push import ERASED, Job, hash_of, partner_of, prepare
 from integrations.actions.push.states import CONNECTOR
 from integrations.models import ProviderDoctorSync, ProviderPush
+from integrations.outgoing import Session
 from registry import ledger
 from registry.models import InsuranceProvider
 

@@ -9,12 +9,11 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid4
 
-from requests import Session
-
 from integrations import outgoing
 from integrations.connectors import Document
 from integrations.connectors.docport_json.mapping import PROFILE, canonical, erasure, state_headers
 from integrations.connectors.webhooks import mapping
+from integrations.outgoing import Session
 
 # A system that is busy is asked again so often, and waited for so long at most each time.
 _TRIES = 3

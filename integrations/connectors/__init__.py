@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from requests import Session
+from integrations.outgoing import Session
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from integrations.outgoing.client import (
     wait_asked,
 )
 from integrations.outgoing.targets import TargetForbidden, TargetUnknown, check_url, is_forbidden
+from integrations.outgoing.transport import Session
 
 __all__ = [
     "Answer",
     "PartnerError",
     "PartnerRefused",
     "PartnerUnavailable",
+    "Session",
     "TargetForbidden",
     "TargetUnknown",
     "check_url",

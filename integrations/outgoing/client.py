@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 
-import requests
 import urllib3
-from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPHeaderDict
 
-from integrations.outgoing.targets import TargetForbidden, TargetUnknown, check_spelling
-from integrations.outgoing.transport import GuardedAdapter, deadline
+from integrations.outgoing.targets import TargetForbidden, TargetUnknown
+from integrations.outgoing.transport import Session, deadline
 
 TOTAL_SECONDS = 15.0
 MOST_BYTES_READ = 8 * 1024
-_USER_AGENT = "DocPort/1 (+webhooks; push)"
+_HEADERS = {"User-Agent": "DocPort/1 (+webhooks; push)", "Accept-Encoding": "identity"}
 _SHORTEST_WAIT, _LONGEST_WAIT = timedelta(seconds=1), timedelta(hours=24)
 
 
@@ -47,30 +45,21 @@ class PartnerUnavailable(PartnerError):
 class PartnerRefused(PartnerError):
     """An answer that says no: the same request will not be accepted later."""
 
-    headers: Mapping[str, str] = CaseInsensitiveDict()
+    headers: Mapping[str, str] = HTTPHeaderDict()
 
 
-def new_session(*, width: int = 16, authorities: str | None = None) -> requests.Session:
+def new_session(*, width: int = 64, authorities: str | None = None) -> Session:
     """Make the session that requests go out with; threads may share it.
 
     Args:
         width: how many requests may be under way at once.
         authorities: path of the certificates to trust; `None` trusts the public ones.
     """
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.headers.update({"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"})
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.adapters.clear()
-    adapter = GuardedAdapter(width=width, authorities=authorities)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+    return Session(width=width, authorities=authorities)
 
 
 def send(
-    session: requests.Session, method: str, url: str, *, body: bytes, headers: Mapping[str, str]
+    session: Session, method: str, url: str, *, body: bytes, headers: Mapping[str, str]
 ) -> Answer:
     """Send exactly these bytes; follow no redirect, use no proxy, end within 15 seconds.
 
@@ -83,19 +72,20 @@ def send(
     """
     reset = deadline.set(time.monotonic() + TOTAL_SECONDS)
     try:
-        # As it was given, too: requests tidies an address before it sends.
-        check_spelling(url)
         answer = _ask(session, method, url, body, headers)
     except TargetUnknown as error:
         raise PartnerUnavailable("dns_error") from error
-    except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
+    except urllib3.exceptions.NewConnectionError as error:
+        # To urllib3 it is a timeout as well.
+        raise PartnerUnavailable("connection_refused") from error
+    except (urllib3.exceptions.TimeoutError, TimeoutError) as error:
         raise PartnerUnavailable("timeout") from error
-    except requests.exceptions.SSLError as error:
+    except urllib3.exceptions.SSLError as error:
         raise PartnerUnavailable("tls_error") from error
     except (TargetForbidden, ValueError) as error:
-        # requests raises a ValueError where it cannot make an address of the text.
+        # urllib3 raises a ValueError where it cannot make an address of the text.
         raise PartnerUnavailable("target_forbidden") from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise PartnerUnavailable("connection_refused") from error
     finally:
         deadline.reset(reset)
@@ -103,13 +93,15 @@ def send(
 
 
 def _ask(
-    session: requests.Session, method: str, url: str, body: bytes, headers: Mapping[str, str]
+    session: Session, method: str, url: str, body: bytes, headers: Mapping[str, str]
 ) -> Answer:
-    with session.request(
-        method, url, data=body, headers=dict(headers), allow_redirects=False, stream=True
-    ) as response:
-        read = response.raw.read(MOST_BYTES_READ, decode_content=False)
-        return Answer(response.status_code, response.headers, read)
+    response = session.request(method, url, body=body, headers={**_HEADERS, **headers})
+    try:
+        return Answer(response.status, response.headers, response.read(MOST_BYTES_READ))
+    finally:
+        # The connection of an answer that was read to its end has gone back before.
+        response.close()
+        response.release_conn()
 
 
 def _judged(answer: Answer) -> Answer:

@@ -3,18 +3,18 @@
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import cache, partial
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, Self
 
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util import parse_url
 
 from integrations.outgoing.targets import (
     Address,
@@ -125,38 +125,60 @@ def _tls_context(authorities: str) -> ssl.SSLContext:
     return context
 
 
-class GuardedAdapter(HTTPAdapter):
-    """What a session of ours sends with; it knows no other way to connect."""
+class Session:
+    """Guarded connections, kept open for the next request; threads may share it.
+
+    It knows no other way to connect, follows no redirect, and keeps no cookie.
+    """
 
     def __init__(self, *, width: int, authorities: str | None) -> None:
         self._resolver = ThreadPoolExecutor(width, thread_name_prefix="resolver")
-        self._tls = _tls_context(authorities or DEFAULT_CA_BUNDLE_PATH)
-        super().__init__(pool_connections=width * 4, pool_maxsize=width, max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **__: Any) -> None:
-        """Make the pools of guarded connections only."""
-        manager = PoolManager(num_pools=connections, maxsize=maxsize)
-        manager.pool_classes_by_scheme = {
+        # Our own TLS context always verifies.
+        self._pools = PoolManager(
+            num_pools=width * 4,
+            maxsize=width,
+            ssl_context=_tls_context(authorities or DEFAULT_CA_BUNDLE_PATH),
+            cert_reqs="CERT_REQUIRED",
+        )
+        self._pools.pool_classes_by_scheme = {
             "http": partial(_Pool, resolver=self._resolver),  # type: ignore[dict-item]  # It is only called.
             "https": partial(_TLSPool, resolver=self._resolver),  # type: ignore[dict-item]  # It is only called.
         }
-        self.poolmanager = manager
 
-    def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
-        """Use our own TLS context, which always verifies."""
-        host, _ = super().build_connection_pool_key_attributes(*args, **kwargs)
-        return host, {"ssl_context": self._tls, "cert_reqs": "CERT_REQUIRED"}
+    def __enter__(self) -> Self:
+        return self
 
-    def cert_verify(self, *_: Any) -> None:
-        """Leave the authorities to the context."""
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
-        """Refuse an address by its spelling before anybody resolves it."""
-        assert request.url is not None
-        check_spelling(request.url)
-        return super().send(request, *args, **kwargs)
+    def request(
+        self, method: str, url: str, *, body: bytes, headers: Mapping[str, str]
+    ) -> BaseHTTPResponse:
+        """Send a request and give its answer, unread; whoever reads it closes it.
+
+        Raises:
+            TargetForbidden: by its spelling, before anybody resolves it, or by where it leads.
+        """
+        check_spelling(url)
+        target = _parsed(url)
+        # As it will be used, too: the parser tidies an address.
+        check_spelling(target.url)
+        pool = self._pools.connection_from_host(target.host, target.port, target.scheme)
+        return pool.urlopen(
+            method,
+            target.request_uri,
+            body=body or None,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
     def close(self) -> None:
         """Close idle connections; a resolver that hangs is not waited for."""
-        super().close()
+        self._pools.clear()
         self._resolver.shutdown(wait=False, cancel_futures=True)
+
+
+_parsed = lru_cache(maxsize=1024)(parse_url)

@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 
 import pytest
-import requests
 from django.test import Client
 from pytest_django import Settings
 
@@ -53,7 +52,7 @@ def endpoint(partner: Partner) -> WebhookEndpoint:
 
 
 @pytest.fixture
-def session() -> Iterator[requests.Session]:
+def session() -> Iterator[outgoing.Session]:
     """What the workers send with."""
     with outgoing.new_session() as new:
         yield new

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 
 from integrations import outgoing
 
@@ -13,12 +12,12 @@ PUBLIC = "93.184.215.14"
 Resolved = list[tuple[Any, Any, int, str, tuple[Any, ...]]]
 
 
-def ask(session: requests.Session, url: str) -> outgoing.Answer:
+def ask(session: outgoing.Session, url: str) -> outgoing.Answer:
     """Post a small body; give the answer."""
     return outgoing.send(session, "POST", url, body=b"{}", headers={"webhook-id": "evt_1"})
 
 
-def why_not(session: requests.Session, url: str) -> str:
+def why_not(session: outgoing.Session, url: str) -> str:
     """Post a small body, which must fail; give the reason."""
     with pytest.raises(outgoing.PartnerError) as caught:
         ask(session, url)

@@ -6,7 +6,6 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-import requests
 
 from integrations import outgoing
 from integrations.outgoing import PartnerRefused, PartnerUnavailable, client, transport
@@ -17,7 +16,7 @@ from registry.tests.factories import NOW
 pytestmark = pytest.mark.usefixtures("_loopback")
 
 
-def test_the_bytes_arrive_as_they_are(partner: Partner, session: requests.Session) -> None:
+def test_the_bytes_arrive_as_they_are(partner: Partner, session: outgoing.Session) -> None:
     partner.answer = lambda _: Reply(200, {"X-Held": "7"}, b"thanks")
     headers = {"webhook-id": "evt_1"}
 
@@ -30,7 +29,7 @@ def test_the_bytes_arrive_as_they_are(partner: Partner, session: requests.Sessio
     assert heard.headers["host"] == partner.url.removeprefix("http://")
 
 
-def test_a_connection_is_used_again(partner: Partner, session: requests.Session) -> None:
+def test_a_connection_is_used_again(partner: Partner, session: outgoing.Session) -> None:
     partner.answer = lambda _: Reply(200, body=b"thanks")
 
     ask(session, partner.url)
@@ -41,7 +40,7 @@ def test_a_connection_is_used_again(partner: Partner, session: requests.Session)
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(
-    partner: Partner, session: requests.Session, status: int
+    partner: Partner, session: outgoing.Session, status: int
 ) -> None:
     partner.answer = lambda _: Reply(status, {"Location": "/elsewhere"})
 
@@ -62,7 +61,7 @@ def test_a_redirect_is_not_followed(
 )
 def test_the_error_says_whether_trying_again_can_help(
     partner: Partner,
-    session: requests.Session,
+    session: outgoing.Session,
     status: int,
     error: type[outgoing.PartnerError],
 ) -> None:
@@ -77,7 +76,7 @@ def test_the_error_says_whether_trying_again_can_help(
 
 
 def test_proxies_of_the_environment_are_not_used(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -87,7 +86,7 @@ def test_proxies_of_the_environment_are_not_used(
     assert len(partner.heard) == 1
 
 
-def test_cookies_are_not_kept(partner: Partner, session: requests.Session) -> None:
+def test_cookies_are_not_kept(partner: Partner, session: outgoing.Session) -> None:
     partner.answer = lambda _: Reply(204, {"Set-Cookie": "a=b"})
 
     ask(session, partner.url)
@@ -96,14 +95,14 @@ def test_cookies_are_not_kept(partner: Partner, session: requests.Session) -> No
     assert "cookie" not in partner.heard[1].headers
 
 
-def test_at_most_8_kib_are_read(partner: Partner, session: requests.Session) -> None:
+def test_at_most_8_kib_are_read(partner: Partner, session: outgoing.Session) -> None:
     partner.answer = lambda _: Reply(200, body=b"x" * 100_000)
 
     assert len(ask(session, partner.url).body) == 8192
 
 
 def test_dripping_bytes_do_not_extend_the_deadline(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "TOTAL_SECONDS", 0.5)
     partner.answer = lambda _: Reply(200, body=b"x" * 1000, drip=0.05)
@@ -114,7 +113,7 @@ def test_dripping_bytes_do_not_extend_the_deadline(
 
 
 def test_silence_ends_at_the_deadline(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "TOTAL_SECONDS", 0.3)
 
@@ -128,7 +127,7 @@ def test_silence_ends_at_the_deadline(
 
 
 def test_a_request_whose_time_is_over_is_not_begun(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "TOTAL_SECONDS", 0)
 
@@ -137,7 +136,7 @@ def test_a_request_whose_time_is_over_is_not_begun(
 
 
 def test_a_connection_that_is_not_taken_ends_in_time(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.3)
     with closing(socket.socket()) as full:
@@ -155,7 +154,7 @@ def test_a_connection_that_is_not_taken_ends_in_time(
     assert reason == "timeout"
 
 
-def test_a_closed_port_is_told(session: requests.Session) -> None:
+def test_a_closed_port_is_told(session: outgoing.Session) -> None:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -164,7 +163,7 @@ def test_a_closed_port_is_told(session: requests.Session) -> None:
 
 
 def test_a_name_that_does_not_resolve_is_told(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise socket.gaierror
@@ -175,7 +174,7 @@ def test_a_name_that_does_not_resolve_is_told(
 
 
 def test_a_resolver_that_hangs_is_not_waited_for(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hang(*_: Any, **__: Any) -> None:
         time.sleep(0.5)
@@ -190,7 +189,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(
 
 
 def test_the_next_address_is_tried_when_one_refuses(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.2", "127.0.0.1"))
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations import outgoing
-from integrations.outgoing import client, targets, transport
+from integrations.outgoing import targets, transport
 from integrations.tests.packets import connects
 from integrations.tests.partner import Partner, Reply
 from integrations.tests.sending import PUBLIC, ask, resolving_to, why_not
@@ -124,7 +124,6 @@ def test_what_a_resolver_reads_as_a_forbidden_address_is_not_called(address: IPv
     with (
         outgoing.new_session() as session,
         override_settings(LOOPBACK_TARGETS=False),
-        patch.object(client, "check_spelling"),
         patch.object(transport, "check_spelling"),
         connects() as seen,
     ):

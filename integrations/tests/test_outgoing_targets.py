@@ -4,7 +4,6 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-import requests
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +31,7 @@ def verdict(look: Callable[[], object]) -> str:
     "answers", [("10.0.0.1",), (PUBLIC, "169.254.169.254"), ("127.0.0.1", PUBLIC)]
 )
 def test_one_forbidden_answer_forbids_all_and_no_packet_leaves(
-    session: requests.Session,
+    session: outgoing.Session,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     answers: tuple[str, ...],
@@ -45,7 +44,7 @@ def test_one_forbidden_answer_forbids_all_and_no_packet_leaves(
 
 
 def test_every_connect_resolves_and_vets_anew(
-    partner: Partner, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partner.answer = lambda _: Reply(204, {"Connection": "close"})
     url = partner.url.replace("127.0.0.1", "insurer.example")
@@ -60,7 +59,7 @@ def test_every_connect_resolves_and_vets_anew(
 
 
 def test_plain_http_goes_to_this_machine_only(
-    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to(PUBLIC))
 
@@ -104,7 +103,7 @@ def test_plain_http_goes_to_this_machine_only(
     ],
 )
 def test_spellings_that_production_refuses(
-    session: requests.Session, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+    session: outgoing.Session, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     settings.LOOPBACK_TARGETS = False
     settings.OUTGOING_PORTS = [8443]

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -89,7 +88,7 @@ def test_a_deadline_holds_over_tls_too(
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(
     tls_partner: tuple[Partner, Path, list[str]],
-    session: requests.Session,
+    session: outgoing.Session,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     partner, _, _ = tls_partner

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consent.models import Consent
@@ -171,7 +170,7 @@ def test_no_transaction_is_open_while_sending(
     used_in = set()
     post = client.post
 
-    def note(session: requests.Session, url: str, **given: Any) -> outgoing.Answer:
+    def note(session: outgoing.Session, url: str, **given: Any) -> outgoing.Answer:
         used_in.add(threading.current_thread())
         return post(session, url, **given)
 

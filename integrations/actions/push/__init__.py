@@ -7,8 +7,6 @@ lease ends by itself, so what a killed worker held is sent again.
 from collections.abc import Callable
 from datetime import datetime
 
-from requests import Session
-
 from integrations.actions.drain import Line, one_by_one
 from integrations.actions.push.again import (
     retry,
@@ -21,6 +19,7 @@ from integrations.actions.push.leasing import BACKFILLS_AT_ONCE, LEASE, lease
 from integrations.actions.push.marking import WAITS, mark
 from integrations.actions.push.sending import Outcome, attempt, partner_of
 from integrations.actions.push.states import ERASED, Job, State, hash_of, prepare, shown_at
+from integrations.outgoing import Session
 
 __all__ = [
     "BACKFILLS_AT_ONCE",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from requests import Session
 
 from integrations import outgoing
 from integrations.actions.push.states import CONNECTOR, Job
 from integrations.connectors import Partner
 from integrations.connectors.webhooks import mapping as webhooks
+from integrations.outgoing import Session
 
 _NO_SECRET = "no_signing_secret"  # noqa: S105  A reason, not a secret.
 _INTERNAL_ERROR = "internal_error"

@@ -8,7 +8,7 @@ makes due what was tried in vain meanwhile, so that the oldest of each subject g
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -34,19 +34,22 @@ _GO_ON = """
 _FIELDS = ("failing_since", "failures", "held_until", "warned_percent", "warn_at", "version")
 
 
-def note(outcomes: Iterable[Outcome], *, endpoints: Sequence[WebhookEndpoint]) -> None:
-    """Note what came of attempts at these endpoints, which the caller has read just now.
+def note(outcomes: Iterable[Outcome], *, failing: Container[UUID]) -> None:
+    """Note what came of attempts.
 
     Part of a transaction of the caller.
+
+    Args:
+        failing: the endpoints that failed until now.
     """
     of_endpoint = defaultdict[UUID, list[Outcome]](list)
     for outcome in outcomes:
         of_endpoint[outcome.job.endpoint].append(outcome)
     # Of an endpoint that is well, and still is, nothing is written.
     concerned = [
-        endpoint.pk
-        for endpoint in endpoints
-        if endpoint.failing_since or any(outcome.error for outcome in of_endpoint[endpoint.pk])
+        endpoint
+        for endpoint, outcomes_there in of_endpoint.items()
+        if endpoint in failing or any(outcome.error for outcome in outcomes_there)
     ]
     if not concerned:
         return

@@ -4,9 +4,10 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from integrations.actions import accesses, failing
 from integrations.actions.accesses import Reader
@@ -16,6 +17,7 @@ from integrations.actions.webhooks.sending import Outcome
 from integrations.models import Access, WebhookDelivery, WebhookEndpoint
 from registry import ledger
 from registry.ids import UUID7
+from registry.statements import ask
 
 # How long after each failed attempt the next one comes, never earlier and up to a fifth later.
 WAITS = (
@@ -40,8 +42,28 @@ _DELIVER = """
     FROM unnest(%s::uuid[], %s::timestamptz[]) AS arrived (id, at)
     WHERE delivery.id = arrived.id
 """
+# In the order in which a range is locked to be sent again, so that nobody waits in a circle.
+_STANDING = """
+    SELECT delivery.id, delivery.status, delivery.lease_until, endpoint.insurance_provider_id,
+        endpoint.failing_since IS NOT NULL
+    FROM webhook_deliveries AS delivery
+    JOIN webhook_endpoints AS endpoint ON endpoint.id = delivery.endpoint_id
+    WHERE delivery.id = ANY(%(ids)s)
+    ORDER BY delivery.feed_entry_id, delivery.id
+    FOR UPDATE OF delivery
+"""
 _MILLISECOND = timedelta(milliseconds=1)
 _Status = WebhookDelivery.Status
+
+
+class _Standing(NamedTuple):
+    """How a delivery stands before its attempt is noted."""
+
+    id: UUID
+    status: str
+    lease_until: datetime | None
+    provider: UUID
+    is_failing: bool
 
 
 @transaction.atomic(durable=True)
@@ -52,13 +74,16 @@ def mark(*, outcomes: Sequence[Outcome]) -> None:
 
     A failure that comes after its lease has ended is only noted: somebody else has the delivery.
     """
+    if not any(outcome.error or outcome.job.challenge for outcome in outcomes):
+        # What is forgotten as the database dies is sent once more, so nobody waits for the disk.
+        ask("SELECT set_config('synchronous_commit', 'off', true)", {})
     standing = _locked(outcomes)
     # Some may have been forgotten, since they were so old.
     noted = [outcome for outcome in outcomes if outcome.job.delivery in standing]
     _note(noted)
-    endpoints = {delivery.endpoint_id: delivery.endpoint for delivery in standing.values()}
-    breaker.note(noted, endpoints=list(endpoints.values()))
-    _note_accesses(noted, endpoints)
+    of = {outcome.job.endpoint: standing[outcome.job.delivery] for outcome in noted}
+    breaker.note(noted, failing={endpoint for endpoint, one in of.items() if one.is_failing})
+    _note_accesses(noted, standing)
     pending = [one for one in noted if standing[one.job.delivery].status == _Status.PENDING]
     arrived = {outcome.job.delivery: outcome for outcome in pending if not outcome.error}
     _deliver(arrived.values())
@@ -66,15 +91,15 @@ def mark(*, outcomes: Sequence[Outcome]) -> None:
         if outcome.job.challenge:
             _verify(outcome.job, outcome.ended_at)
     for outcome in pending:
-        if outcome.job.delivery not in arrived:
-            _fail(standing[outcome.job.delivery], outcome)
+        job = outcome.job
+        is_held = standing[job.delivery].lease_until == job.lease_until
+        if is_held and job.delivery not in arrived:
+            _fail(outcome)
 
 
-def _locked(outcomes: Iterable[Outcome]) -> dict[UUID, WebhookDelivery]:
-    rows = WebhookDelivery.objects.select_for_update(of=("self",)).select_related("endpoint")
-    ids = [outcome.job.delivery for outcome in outcomes]
-    # In the order in which a range is locked to be sent again, so that nobody waits in a circle.
-    return {row.pk: row for row in rows.filter(pk__in=ids).order_by("feed_entry_id", "pk")}
+def _locked(outcomes: Iterable[Outcome]) -> dict[UUID, _Standing]:
+    ids = {"ids": [outcome.job.delivery for outcome in outcomes]}
+    return {row[0]: _Standing(*row) for row in ask(_STANDING, ids).fetchall()}
 
 
 def _note(outcomes: Iterable[Outcome]) -> None:
@@ -92,13 +117,14 @@ def _note(outcomes: Iterable[Outcome]) -> None:
     _execute(_NOTE, values)
 
 
-def _note_accesses(outcomes: Iterable[Outcome], endpoints: Mapping[UUID, WebhookEndpoint]) -> None:
+def _note_accesses(outcomes: Iterable[Outcome], standing: Mapping[UUID, _Standing]) -> None:
     for outcome in outcomes:
+        job = outcome.job
         # Whatever it answered, it has been told.
-        if outcome.status is not None and (doctor := outcome.job.doctor) is not None:
-            endpoint = endpoints[outcome.job.endpoint]
-            reader = Reader(Access.Reader.WEBHOOK, endpoint.pk, endpoint.insurance_provider_id)
-            accesses.note(reader, Access.Call.WEBHOOK, [(doctor, ())], at=outcome.ended_at)
+        if outcome.status is not None and job.doctor is not None:
+            provider = standing[job.delivery].provider
+            reader = Reader(Access.Reader.WEBHOOK, job.endpoint, provider)
+            accesses.note(reader, Access.Call.WEBHOOK, [(job.doctor, ())], at=outcome.ended_at)
 
 
 def _deliver(arrived: Iterable[Outcome]) -> None:
@@ -108,22 +134,21 @@ def _deliver(arrived: Iterable[Outcome]) -> None:
 def _execute(statement: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Run a statement that takes a list for each column."""
     if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+        ask(statement, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _fail(delivery: WebhookDelivery, outcome: Outcome) -> None:
-    if delivery.lease_until != outcome.job.lease_until:
-        return
-    delivery.lease_until, delivery.last_error = None, outcome.error
+def _fail(outcome: Outcome) -> None:
+    job = outcome.job
+    changes: dict[str, Any] = {"lease_until": None, "last_error": outcome.error}
     is_gone = outcome.status == HTTPStatus.GONE
-    if is_gone or outcome.job.attempt > len(WAITS):
-        delivery.status = _Status.PARKED
+    if is_gone or job.attempt > len(WAITS):
+        changes["status"] = _Status.PARKED
     else:
-        delivery.next_attempt_at = outcome.ended_at + _wait(outcome)
-    delivery.save(update_fields=["status", "next_attempt_at", "lease_until", "last_error"])
+        changes["next_attempt_at"] = outcome.ended_at + _wait(outcome)
+    standing = WebhookDelivery.objects.filter(pk=job.delivery, lease_until=job.lease_until)
+    standing.update(**changes, updated_at=outcome.ended_at)
     if is_gone:
-        _disable(outcome.job, outcome.ended_at)
+        _disable(job, outcome.ended_at)
 
 
 def _wait(outcome: Outcome) -> timedelta:

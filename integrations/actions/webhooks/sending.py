@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from requests import Session
 
 from integrations import outgoing
 from integrations.actions.webhooks.leasing import Job
 from integrations.connectors.webhooks import client, mapping
+from integrations.outgoing import Session
 
 _NOT_ANSWERED = "challenge_not_answered"
 _INTERNAL_ERROR = "internal_error"

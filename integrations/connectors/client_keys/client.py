@@ -1,8 +1,7 @@
 """The address where an insurer publishes the public keys of a client."""
 
-from requests import Session
-
 from integrations import outgoing
+from integrations.outgoing import Session
 
 
 def fetch(session: Session, url: str) -> bytes:

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from requests import Session
-
 from integrations import outgoing
+from integrations.outgoing import Session
 
 
 def post(session: Session, url: str, *, body: bytes, headers: Mapping[str, str]) -> outgoing.Answer:

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.timezone import now
-from requests import Session
 
 from integrations import outgoing
 from integrations.actions import conformance
 from integrations.conformance import Keys, Result, Sandbox, has_passed, run
 from integrations.connectors.webhooks import mapping
+from integrations.outgoing import Session
 from registry.actions import Refused
 from registry.models import InsuranceProvider
 

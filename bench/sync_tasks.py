@@ -1,0 +1,125 @@
+"""The part of `bench.sync` that runs inside DocPort."""
+
+import time
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils.timezone import now
+
+from bench import plain
+from consent.tests.factories import make_consent
+from integrations.actions import feed, webhooks
+from integrations.models import WebhookDelivery
+from integrations.tasks import sequence_events
+from integrations.tests.factories import make_endpoint
+from registry.models import Doctor, OutboxEvent
+from registry.tests.factories import make_doctor, make_provider
+
+INSURERS, DOCTORS = 200, 200
+CLAIMED, CLAIMS = 500, 7
+# Each doctor consents to each insurer, as the one consent that is there.
+_CONSENTS = """
+    INSERT INTO doctor_insurance_consent SELECT (jsonb_populate_record(one, jsonb_build_object(
+        'id', gen_random_uuid(), 'doctor_id', d.id, 'insurance_provider_id', e.insurance_provider_id
+    ))).* FROM doctor_insurance_consent AS one, doctors AS d, webhook_endpoints AS e
+    ON CONFLICT DO NOTHING
+"""
+# Later than all that is there, of subjects of their own.
+_WAITING = """
+    WITH event AS (
+        INSERT INTO outbox_events (event_id, type, subject, subject_version, doctor_id, payload,
+            occurred_at, created_at, sequenced_at)
+        SELECT gen_random_uuid(), 'doctor.updated', 'doctor/' || d.id, 1000 + n, d.id, '{}',
+            now(), now(), now()
+        FROM generate_series(1, %(events)s / (SELECT count(*) FROM doctors)) AS n, doctors AS d
+        RETURNING id, type, subject
+    ), entry AS (
+        INSERT INTO feed_entries (insurance_provider_id, feed_seq, event_id, created_at)
+        SELECT insurance_provider_id, 1000000 + row_number() OVER (
+            PARTITION BY insurance_provider_id ORDER BY event.id
+        ), event.id, now()
+        FROM event, (
+            SELECT * FROM webhook_endpoints ORDER BY id LIMIT %(endpoints)s
+        ) AS endpoint
+        RETURNING id, insurance_provider_id, event_id
+    )
+    INSERT INTO webhook_deliveries (id, endpoint_id, feed_entry_id, event_type, subject, status,
+        attempts, next_attempt_at, last_error, created_at, updated_at)
+    SELECT gen_random_uuid(), endpoint.id, entry.id, event.type, event.subject, 'PENDING', 0, now(),
+        '', now(), now()
+    FROM entry JOIN event ON event.id = entry.event_id
+    JOIN webhook_endpoints AS endpoint USING (insurance_provider_id)
+    ORDER BY entry.id
+"""
+
+
+def fill(sink: str) -> None:
+    """Add insurers, each with an endpoint at the sink, and doctors who consent to all of them."""
+    for number in range(INSURERS):
+        provider = make_provider(slug=f"insurer-{number}", name=f"Insurer {number}")
+        make_endpoint(insurance_provider=provider, url=f"{sink}/{number}")
+    doctors = [make_doctor() for _ in range(DOCTORS)]
+    consent = make_consent(doctor=doctors[0], insurance_provider=provider)
+    consent.granted_at = now() - timedelta(days=1)
+    consent.save()
+    with connection.cursor() as cursor:
+        cursor.execute(_CONSENTS)
+        cursor.execute("ANALYZE")
+
+
+def sequence(count: str) -> float:
+    """Have so many entries written to feeds, with their deliveries; give how many a second."""
+    number = int(count) // INSURERS
+    at = now()
+    doctors = list(Doctor.objects.order_by("pk")[:DOCTORS])
+    OutboxEvent.objects.bulk_create(_event(doctors[n % DOCTORS], n, at) for n in range(number))
+    began = time.monotonic()
+    while feed.sequence(at=now()):
+        pass
+    return number * INSURERS / (time.monotonic() - began)
+
+
+def _event(doctor: Doctor, number: int, at: datetime) -> OutboxEvent:
+    return OutboxEvent(
+        type="doctor.updated",
+        subject=f"doctor/{doctor.pk}",
+        subject_version=number + 1,
+        doctor=doctor,
+        occurred_at=at,
+    )
+
+
+def claim(waiting: str, endpoints: str) -> dict[str, float]:
+    """Claim some of many deliveries; give how many were claimed, and the milliseconds.
+
+    Args:
+        waiting: how many wait.
+        endpoints: for how many endpoints.
+    """
+    given = {"events": int(waiting) // int(endpoints), "endpoints": int(endpoints)}
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, given)
+        cursor.execute("VACUUM ANALYZE")
+    took, jobs = [], []
+    for _ in range(CLAIMS):
+        began = time.monotonic()
+        jobs = webhooks.lease(room=CLAIMED, at=now())
+        took.append((time.monotonic() - began) * 1000)
+        # The next claim finds things as this one did.
+        WebhookDelivery.objects.filter(pk__in=[job.delivery for job in jobs]).update(
+            lease_until=None, attempts=0
+        )
+    WebhookDelivery.objects.filter(status="PENDING").update(status="PARKED")
+    return {"claimed": len(jobs), "ms": sorted(took)[CLAIMS // 2], "least_ms": min(took)}
+
+
+def post_plainly(url: str, count: str) -> None:
+    """Ask for so many plain posts."""
+    for _ in range(int(count)):
+        plain.post.delay(url)
+
+
+def wake() -> None:
+    """Wake every worker."""
+    for _ in range(32):
+        sequence_events.delay()
