@@ -78,7 +78,7 @@ class LiveForm(forms.Form):
         required=False,
         label="Why it may go live without a pass",
         help_text="Needed only without a pass of the last 30 days. The audit log keeps it.",
-        widget=forms.Textarea(attrs={"rows": 4}),
+        widget=forms.Textarea({"cols": 32, "rows": 4}),
     )
 
 
@@ -89,5 +89,5 @@ class StatusForm(forms.Form):
         max_length=500,
         label="Why",
         help_text="The audit log keeps it.",
-        widget=forms.Textarea(attrs={"rows": 4}),
+        widget=forms.Textarea({"cols": 32, "rows": 4}),
     )

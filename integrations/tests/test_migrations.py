@@ -9,6 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from integrations.connectors.webhooks.mapping import signature
 from integrations.models import WebhookDelivery, WebhookEndpoint
 from integrations.tests.factories import make_delivery, make_feed_entry
+from registry.tests.factories import make_provider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,3 +50,15 @@ def test_deliveries_come_to_know_the_type_of_their_event(latest: str) -> None:
     migrate(latest)
 
     assert WebhookDelivery.objects.get().event_type == entry.event.type
+
+
+def test_insurers_that_were_live_stay_so_for_the_reason_that_they_were(latest: str) -> None:
+    provider = make_provider(integration_status="LIVE")
+    MigrationExecutor(connection).migrate([("registry", "0007_backfill_per_minute")])
+    (registry,) = MigrationExecutor(connection).loader.graph.leaf_nodes("registry")
+
+    MigrationExecutor(connection).migrate([registry, ("integrations", latest)])
+
+    provider.refresh_from_db()
+    assert (provider.integration_status, provider.live_at) == ("LIVE", provider.updated_at)
+    assert provider.live_reason == "Live before conformance was checked."
