@@ -24,33 +24,6 @@ _CONSENTS = """
     ))).* FROM doctor_insurance_consent AS one, doctors AS d, webhook_endpoints AS e
     ON CONFLICT DO NOTHING
 """
-# Later than all that is there, of subjects of their own.
-_WAITING = """
-    WITH event AS (
-        INSERT INTO outbox_events (event_id, type, subject, subject_version, doctor_id, payload,
-            occurred_at, created_at, sequenced_at)
-        SELECT gen_random_uuid(), 'doctor.updated', 'doctor/' || d.id, 1000 + n, d.id, '{}',
-            now(), now(), now()
-        FROM generate_series(1, %(events)s / (SELECT count(*) FROM doctors)) AS n, doctors AS d
-        RETURNING id, type, subject
-    ), entry AS (
-        INSERT INTO feed_entries (insurance_provider_id, feed_seq, event_id, created_at)
-        SELECT insurance_provider_id, 1000000 + row_number() OVER (
-            PARTITION BY insurance_provider_id ORDER BY event.id
-        ), event.id, now()
-        FROM event, (
-            SELECT * FROM webhook_endpoints ORDER BY id LIMIT %(endpoints)s
-        ) AS endpoint
-        RETURNING id, insurance_provider_id, event_id
-    )
-    INSERT INTO webhook_deliveries (id, endpoint_id, feed_entry_id, event_type, subject, status,
-        attempts, next_attempt_at, last_error, created_at, updated_at)
-    SELECT gen_random_uuid(), endpoint.id, entry.id, event.type, event.subject, 'PENDING', 0, now(),
-        '', now(), now()
-    FROM entry JOIN event ON event.id = entry.event_id
-    JOIN webhook_endpoints AS endpoint USING (insurance_provider_id)
-    ORDER BY entry.id
-"""
 
 
 def fill(sink: str) -> None:
@@ -89,17 +62,8 @@ def _event(doctor: Doctor, number: int, at: datetime) -> OutboxEvent:
     )
 
 
-def claim(waiting: str, endpoints: str) -> dict[str, float]:
-    """Claim some of many deliveries; give how many were claimed, and the milliseconds.
-
-    Args:
-        waiting: how many wait.
-        endpoints: for how many endpoints.
-    """
-    given = {"events": int(waiting) // int(endpoints), "endpoints": int(endpoints)}
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, given)
-        cursor.execute("VACUUM ANALYZE")
+def claim() -> dict[str, float]:
+    """Claim some of the deliveries that wait; give how many, and the milliseconds it took."""
     took, jobs = [], []
     for _ in range(CLAIMS):
         began = time.monotonic()
@@ -109,7 +73,6 @@ def claim(waiting: str, endpoints: str) -> dict[str, float]:
         WebhookDelivery.objects.filter(pk__in=[job.delivery for job in jobs]).update(
             lease_until=None, attempts=0
         )
-    WebhookDelivery.objects.filter(status="PENDING").update(status="PARKED")
     return {"claimed": len(jobs), "ms": sorted(took)[CLAIMS // 2], "least_ms": min(took)}
 
 

@@ -77,12 +77,17 @@ class _Sync(Collector):
         oldest = GaugeMetricFamily(
             "docport_webhooks_waiting_oldest_seconds", "Age of the oldest of them", labels=labels
         )
+        failing = GaugeMetricFamily(
+            "docport_webhooks_failing_seconds", "How long every attempt has failed", labels=labels
+        )
         for lag in monitor.endpoint_lags():
             values = [lag.insurer, str(lag.endpoint_id), lag.status]
             count.add_metric(values, lag.waiting.number)
             oldest.add_metric(values, lag.waiting.seconds_at(self._at))
+            failing.add_metric(values, lag.failing_seconds_at(self._at))
         yield count
         yield oldest
+        yield failing
 
     def _attempts(self) -> Iterator[Metric]:
         found = GaugeMetricFamily(

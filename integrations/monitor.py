@@ -48,6 +48,10 @@ class EndpointLag(NamedTuple):
     failing_since: datetime | None
     waiting: Waiting
 
+    def failing_seconds_at(self, at: datetime) -> float:
+        """Give how long every attempt has failed by the aware instant `at`; 0 when none does."""
+        return 0 if self.failing_since is None else (at - self.failing_since).total_seconds()
+
 
 class PushProgress(NamedTuple):
     """How far one insurer's system is in step with its doctors, counted by their state."""

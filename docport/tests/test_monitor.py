@@ -84,6 +84,7 @@ def test_metrics_tell_what_waits_and_since_when(client: Client, insurer: Insuran
     assert told["docport_events_unsequenced_oldest_seconds"] == "120.0"
     assert told[f"docport_webhooks_waiting{endpoint}"] == "1.0"
     assert told[f"docport_webhooks_waiting_oldest_seconds{endpoint}"] == "180.0"
+    assert told[f"docport_webhooks_failing_seconds{endpoint}"] == "5400.0"
     assert told['docport_webhook_attempts_5m{outcome="timeout"}'] == "2.0"
     assert told['docport_webhook_attempts_5m{outcome="delivered"}'] == "1.0"
     assert told['docport_push_doctors{insurer="acme",status="failing"}'] == "1.0"
