@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="insuranceprovider",
             name="live_reason",
-            field=models.TextField(blank=True, db_default="", editable=False),
+            field=models.TextField(blank=True, default="", db_default="", editable=False),
         ),
         # Who is live already stays so.
         migrations.RunSQL(

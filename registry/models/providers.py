@@ -33,7 +33,7 @@ class InsuranceProvider(Timestamped):
     # What brought it live, last: a pass of the conformance checks, or an admin's reason.
     live_at = models.DateTimeField(null=True, blank=True, editable=False)
     live_passed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    live_reason = models.TextField(blank=True, db_default="", editable=False)
+    live_reason = models.TextField(blank=True, default="", db_default="", editable=False)
     contact_name = models.CharField(max_length=120, blank=True)
     contact_email = models.EmailField(blank=True)
     information_use = models.TextField(
