@@ -9,6 +9,7 @@ urlpatterns = [
     path("setup/", views.setup, name="setup"),
     path("insurers/", views.insurers, name="insurers"),
     path("insurers/<slug:slug>/", views.insurer, name="insurer"),
+    path("insurers/<slug:slug>/preview/", views.insurer_preview, name="preview"),
     path("insurers/<slug:slug>/why/", views.why_insurer, name="why_insurer"),
     path(
         "admin/why/<uuid:doctor_id>/",

@@ -10,12 +10,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from consent.models import ConsentEvent, insurers_for
+from consent.models import ConsentEvent, ConsentStatus, DataClass, insurers_for
 from consent.standings import Standing, standing_with, standings_of
 from docport.access_pages import last_read_at
 from docport.checklist import checklist, facts_of
 from docport.erasure import erasure_of
 from docport.in_step import InStep, in_step, local_to, syncs_of
+from docport.preview import preview
 from docport.today import today_of
 from docport.why import why_not
 from integrations.models import ProviderDoctorSync
@@ -99,6 +100,22 @@ def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
         "history": history.order_by("-at", "-id"),
     }
     return render(request, "docport/insurer_detail.html", context)
+
+
+@require_safe
+def insurer_preview(request: SignedInRequest, slug: str) -> HttpResponse:
+    doctor, at = doctor_of(request), now()
+    provider = get_object_or_404(insurers_for(doctor), slug=slug)
+    standing = standing_with(doctor, provider, at=at, language=request.user.language)
+    in_force = standing.consent if standing.status == ConsentStatus.ACTIVE else None
+    wanted = request.GET.getlist("classes") or (in_force.data_classes if in_force else [])
+    chosen = [code for code in DataClass.values if code in {*wanted, DataClass.PROFILE}]
+    context = {
+        "standing": standing,
+        "pieces": [(piece, piece.code in chosen) for piece in standing.notice.data_classes],
+        "answers": preview(doctor, provider, in_force, chosen, at=at),
+    }
+    return render(request, "docport/preview.html", context)
 
 
 @require_safe

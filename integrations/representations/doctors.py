@@ -42,6 +42,15 @@ _SEEN = f"""
     WHERE d.id = ANY(%(doctors)s) AND c.insurance_provider_id = %(provider)s AND {SHOWS}
 """  # noqa: S608  Our own condition.
 
+# The same for a consent that is not given yet.
+_SUPPOSED = """JOIN (VALUES (
+        %(consent)s::uuid, %(doctor)s::uuid, %(provider)s::uuid, 'ACTIVE', %(at)s::timestamptz,
+        NULL::timestamptz, %(data_classes)s::varchar[]
+    )) AS c (
+        id, doctor_id, insurance_provider_id, consent_status, granted_at, expires_at, data_classes
+    )"""
+_SEEN_IF = _SEEN.replace("JOIN doctor_insurance_consent AS c", _SUPPOSED)
+
 
 class Row(NamedTuple):
     """A doctor as the database gives it: all that an insurer could be shown."""
@@ -78,6 +87,25 @@ def doctors_as_seen(
     return [shown_of(rows[doctor_id]) for doctor_id in doctor_ids if doctor_id in rows]
 
 
+def doctor_if_shared(
+    doctor: Doctor,
+    *,
+    provider: InsuranceProvider,
+    consent_id: UUID,
+    data_classes: Sequence[str],
+    at: datetime,
+) -> Json:
+    """Show a doctor as the insurer would see it if these data classes were what is shared.
+
+    Empty where something else than the consent stands against it.
+    """
+    supposed = {
+        "consent": consent_id, "doctor": doctor.pk, "data_classes": list(data_classes)
+    }  # fmt: skip
+    row = _load([doctor.pk], provider, at, **supposed).get(doctor.pk)
+    return {} if row is None else shown_of(row)
+
+
 def credentials_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: datetime) -> Json:
     """Show a doctor's verified credentials; without the data class there is no `items`."""
     row = _load([doctor.pk], provider, at).get(doctor.pk)
@@ -89,8 +117,11 @@ def credentials_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: date
     return shown
 
 
-def _load(doctor_ids: Sequence[UUID], provider: InsuranceProvider, at: datetime) -> dict[UUID, Row]:
+def _load(
+    doctor_ids: Sequence[UUID], provider: InsuranceProvider, at: datetime, **supposed: Any
+) -> dict[UUID, Row]:
     given: dict[str, Any] = {
+        **supposed,
         "doctors": list(doctor_ids),
         "provider": provider.pk,
         "status": provider.integration_status,
@@ -98,7 +129,7 @@ def _load(doctor_ids: Sequence[UUID], provider: InsuranceProvider, at: datetime)
         "today": at.date(),
     }
     with prepared() as cursor:
-        cursor.execute(_SEEN, given)
+        cursor.execute(_SEEN_IF if supposed else _SEEN, given)
         rows = [Row(*values) for values in cursor.fetchall()]
     return {row.doctor_id: row for row in rows}
 

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import UTC, datetime, time
 
 from consent.models import Consent, DataClass
@@ -14,10 +15,13 @@ def availability_as_seen(doctor: Doctor, *, provider: InsuranceProvider, at: dat
     """
     standing = Consent.objects.active_at(at).filter(insurance_provider=provider, doctor=doctor)
     consent = standing.first()
-    if consent is None:
-        return {}
+    return {} if consent is None else hours_shown(doctor, consent.data_classes, at=at)
+
+
+def hours_shown(doctor: Doctor, data_classes: Collection[str], *, at: datetime) -> Json:
+    """Show a doctor's hours to whom these data classes are shared with."""
     shown: Json = {"doctor_id": str(doctor.pk), "version": doctor.version}
-    if DataClass.AVAILABILITY not in consent.data_classes:
+    if DataClass.AVAILABILITY not in data_classes:
         return shown
     # A whole day at a time, so that a version's representation does not change by the minute.
     today = datetime.combine(at.astimezone(UTC).date(), time.min, tzinfo=UTC)
