@@ -81,6 +81,7 @@ ASKED = {
 ADMIN = {
     "admin": "/admin/",
     "admin-doctors": "/admin/registry/doctor/",
+    "admin-insurers": "/admin/registry/insuranceprovider/",
     "admin-sync": "/admin/integrations/providerdoctorsync/",
     "admin-push": "/admin/integrations/providerpush/",
     "admin-audit": "/admin/registry/auditlog/",

@@ -45,7 +45,9 @@ class Sut:
         ).json()
         return answer
 
-    def results(self, *, push: bool = True, url: str = "", trusts: bool = False) -> list[Result]:
+    def results(
+        self, *, push: bool = True, url: str = "", push_url: str = "", trusts: bool = False
+    ) -> list[Result]:
         authorities = str(self.authority) if trusts else None
         with outgoing.new_session(authorities=authorities) as session:
             sandbox = Sandbox(
@@ -53,7 +55,7 @@ class Sut:
                 Keys(KEYS),
                 session,
                 lambda: datetime.fromtimestamp(time.time(), UTC),
-                api_base_url=self.push_url if push else "",
+                api_base_url=(push_url or self.push_url) if push else "",
                 pause=self.waits.append,
             )
             return list(run(sandbox))
