@@ -3,12 +3,13 @@
 import time
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.timezone import now
 
 from bench import plain
 from consent.tests.factories import make_consent
 from integrations.actions import feed, webhooks
+from integrations.actions.webhooks import due
 from integrations.models import WebhookDelivery
 from integrations.tasks import sequence_events
 from integrations.tests.factories import make_endpoint
@@ -63,9 +64,16 @@ def _event(doctor: Doctor, number: int, at: datetime) -> OutboxEvent:
 
 
 def claim() -> dict[str, float]:
-    """Claim some of the deliveries that wait; give how many, and the milliseconds it took."""
-    took, jobs = [], []
+    """Claim some of the deliveries that wait; give how many, and the milliseconds it took.
+
+    To claim is to choose, to ask for consent, to lease and to write what is sent.
+    """
+    took, chose, jobs = [], [], []
     for _ in range(CLAIMS):
+        began = time.monotonic()
+        with transaction.atomic():
+            due.find(room=CLAIMED, at=now(), slow=now())
+        chose.append((time.monotonic() - began) * 1000)
         began = time.monotonic()
         jobs = webhooks.lease(room=CLAIMED, at=now())
         took.append((time.monotonic() - began) * 1000)
@@ -73,7 +81,11 @@ def claim() -> dict[str, float]:
         WebhookDelivery.objects.filter(pk__in=[job.delivery for job in jobs]).update(
             lease_until=None, attempts=0
         )
-    return {"claimed": len(jobs), "ms": sorted(took)[CLAIMS // 2], "least_ms": min(took)}
+    return {
+        "claimed": len(jobs),
+        "ms": sorted(took)[CLAIMS // 2],
+        "choosing_ms": sorted(chose)[CLAIMS // 2],
+    }
 
 
 def post_plainly(url: str, count: str) -> None:

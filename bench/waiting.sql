@@ -2,15 +2,16 @@
 WITH event AS (
     INSERT INTO outbox_events (event_id, type, subject, subject_version, doctor_id, payload,
         occurred_at, created_at, sequenced_at)
-    SELECT gen_random_uuid(), 'doctor.updated', 'doctor/' || d.id, (SELECT coalesce(max(subject_version), 0) FROM outbox_events) + n, d.id, '{}',
-        now(), now(), now()
+    SELECT gen_random_uuid(), 'doctor.updated', 'doctor/' || d.id, n + (
+        SELECT coalesce(max(subject_version), 0) FROM outbox_events
+    ), d.id, '{}', now(), now(), now()
     FROM generate_series(1, %(events)s / (SELECT count(*) FROM doctors)) AS n, doctors AS d
     RETURNING id, type, subject
 ), entry AS (
     INSERT INTO feed_entries (insurance_provider_id, feed_seq, event_id, created_at)
-    SELECT insurance_provider_id, (SELECT coalesce(max(feed_seq), 0) FROM feed_entries) + row_number() OVER (
+    SELECT insurance_provider_id, row_number() OVER (
         PARTITION BY insurance_provider_id ORDER BY event.id
-    ), event.id, now()
+    ) + (SELECT coalesce(max(feed_seq), 0) FROM feed_entries), event.id, now()
     FROM event, (
         SELECT * FROM webhook_endpoints ORDER BY id LIMIT %(endpoints)s
     ) AS endpoint
