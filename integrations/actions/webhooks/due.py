@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import connection
+
 from integrations.actions.drain import FAILING_AT_ONCE, MOST_AT_ONCE
 from registry.statements import prepared
 
@@ -101,10 +103,10 @@ _DUE = f"""
         FROM first AS endpoint
         CROSS JOIN LATERAL (
             SELECT id, row_number() OVER () + 1 AS place FROM (
-                {_NEXT} OFFSET 1 LIMIT greatest(endpoint.free - 1, 0)
+                {_NEXT} OFFSET 1 LIMIT %(most_at_once)s - 1
             ) AS behind_the_first
         ) AS others
-        WHERE (SELECT count(*) FROM first) < %(room)s
+        WHERE (SELECT count(*) FROM first) < %(room)s AND others.place <= endpoint.free
     ), ranked AS (
         SELECT delivery, is_failing, place,
                row_number() OVER (PARTITION BY is_failing ORDER BY place, random()) AS rank
@@ -155,6 +157,7 @@ def find(*, room: int, at: datetime, slow: datetime) -> list[Due]:
         "passed_after": PASSED_AFTER,
         "whole_state": list(WHOLE_STATE),
     }
-    with prepared() as cursor:
+    # Planned with its values: without them it would not know how few rows it is to give.
+    with connection.cursor() as cursor:
         cursor.execute(_DUE, given)
         return list(map(Due._make, cursor.fetchall()))
