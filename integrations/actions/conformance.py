@@ -168,7 +168,7 @@ def bring_live(
         AlreadyLive: nothing was changed.
         NotYetLive: nothing was changed.
 
-    Source: docs/adr/0017-live-takes-a-pass-or-a-reason.md
+    Source: docs/adr/0019-live-takes-a-pass-or-a-reason.md
     """
     standing = InsuranceProvider.objects.select_for_update().get(pk=provider.pk)
     if standing.integration_status == InsuranceProvider.Status.LIVE:
