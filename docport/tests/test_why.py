@@ -19,6 +19,7 @@ from integrations.tests.factories import make_sync
 from registry.models import Doctor, InsuranceProvider, User
 from registry.tests.factories import (
     NOW,
+    as_status,
     make_admin,
     make_doctor,
     make_draft_doctor,
@@ -65,7 +66,7 @@ def of_status(status: str) -> Callable[[Doctor, InsuranceProvider], object]:
 
 def of_insurer(status: str) -> Callable[[Doctor, InsuranceProvider], object]:
     rows = InsuranceProvider.objects
-    return lambda _, insurer: rows.filter(pk=insurer.pk).update(integration_status=status)
+    return lambda _, insurer: rows.filter(pk=insurer.pk).update(**as_status(status))
 
 
 def of_consent(**changed: object) -> Callable[[Doctor, InsuranceProvider], object]:

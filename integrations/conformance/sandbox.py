@@ -104,6 +104,7 @@ class Sandbox:
         self,
         event: Body,
         *,
+        at: datetime | None = None,
         age: timedelta = timedelta(0),
         keys: Keys | None = None,
         body: bytes | None = None,
@@ -111,13 +112,14 @@ class Sandbox:
         """Send an event to the webhook endpoint.
 
         Args:
+            at: when it is signed; the same instant makes the same message. `None` is now.
             age: how long ago the message says that it was signed.
             keys: signs with these instead of the insurer's.
             body: what is sent in place of what was signed.
         """
         content = json.dumps(event).encode()
-        at = int((self.clock() - age).timestamp())
-        headers = mapping.headers(event["id"], at, content, keys=(keys or self.keys).signing)
+        signed_at = int(((at or self.clock()) - age).timestamp())
+        headers = mapping.headers(event["id"], signed_at, content, keys=(keys or self.keys).signing)
         return self._asked("POST", self.webhook_url, body or content, headers)
 
     def put(self, state: Body, *, version: int, part: str = "", is_signed: bool = True) -> Heard:

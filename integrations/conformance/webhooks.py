@@ -89,9 +89,9 @@ def _repeat(sandbox: Sandbox) -> str:
 
 
 def _replay(sandbox: Sandbox) -> str:
-    event = sandbox.event("doctor.updated")
-    sandbox.post(event)
-    heard = sandbox.post(event)
+    event, at = sandbox.event("doctor.updated"), sandbox.clock()
+    sandbox.post(event, at=at)
+    heard = sandbox.post(event, at=at)
     if not (heard.is_accepted or heard.is_refused):
         raise Failed(f"The copy was answered with {heard.outcome}.")
     return f"The copy was answered with {heard.outcome}."

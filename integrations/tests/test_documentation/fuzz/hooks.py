@@ -34,7 +34,14 @@ RULES = {
     "url_refused",
     "version_mismatch",
 }
-RULES_OF_FIELDS = {"bad_range", "beyond_head", "incomplete", "too_many_slots", "unknown"}
+RULES_OF_FIELDS = {
+    "bad_range",
+    "beyond_head",
+    "incomplete",
+    "outside_consent",
+    "too_many_slots",
+    "unknown",
+}
 
 _now = datetime.now(UTC).replace(microsecond=0)
 _zones = st.sampled_from(["Z", "+05:30", "-11:00", "+14:00"])
