@@ -29,5 +29,6 @@ def post_worker_init(worker: object) -> None:
     A list of hundreds of free times is a thousand objects: by default Python looks through them
     several times while they are made, and now and then through the whole program.
     """
+    gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
+    gc.set_threshold(5_000)
