@@ -20,7 +20,8 @@ _EVENTS = {
     Status.NO_SHOW: "appointment.no_show",
 }
 _MARKED = ["status", "previous_status", "status_at", "status_by", "version"]
-_UNDONE = [*_MARKED, "cancel_reason", "cancel_note", "cancelled_at", "lane", "token_number"]
+_LANE = ["lane", "capacity", "token_number"]
+_UNDONE = [*_MARKED, "cancel_reason", "cancel_note", "cancelled_at", *_LANE]
 
 
 class NotMarkable(Refused):
@@ -149,9 +150,13 @@ def _restore(standing: Appointment, at: datetime) -> None:
     """Save a cancelled appointment as it was, in its own lane or in another one of its slot."""
     standing.cancel_reason = standing.cancel_note = ""
     standing.cancelled_at = None
+    slot = _slot_of(standing, at)
+    if slot:
+        # Its lane is one of the slot's as that is by now.
+        standing.capacity = slot.capacity
     if not lanes.take_lane(
         standing,
-        _free_places(standing, at),
+        _free_places(standing, slot, at),
         lanes.standing_of(standing, at),
         at=at,
         write=lambda: lanes.save_if_free(standing, _UNDONE),
@@ -160,13 +165,12 @@ def _restore(standing: Appointment, at: datetime) -> None:
         raise wanted.refusal()
 
 
-def _free_places(standing: Appointment, at: datetime) -> list[tuple[int, int]]:
+def _free_places(standing: Appointment, slot: Slot | None, at: datetime) -> list[tuple[int, int]]:
     """List lanes with their numbers that the appointment may have, its own first.
 
     When hours have changed so that no slot is like its own, its place is free if nobody is there.
     """
     own = (standing.lane, standing.token_number or 1)
-    slot = _slot_of(standing, at)
     if slot is None:
         return [] if _is_anybody_there(standing, at) else [own]
     free = lanes.places_of(slot)

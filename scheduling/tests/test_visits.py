@@ -237,6 +237,18 @@ def test_another_lane_of_its_slot_will_do(clinic: Clinic) -> None:
     assert (undone.lane, undone.token_number) == (1, 2)
 
 
+def test_a_lane_that_its_slot_has_only_since_will_do(clinic: Clinic) -> None:
+    booked = cancel(clinic, clinic.book())
+    Availability.objects.update(capacity=2)
+    clinic.book()
+
+    undone = actions.undo(appointment=booked, by=clinic.user, at=NOW)
+
+    kept = Appointment.objects.get(pk=booked.pk)
+    assert (kept.lane, kept.capacity, kept.token_number) == (1, 2, 2)
+    assert kept.capacity == undone.capacity
+
+
 def test_a_capacity_that_was_lowered_counts(clinic: Clinic) -> None:
     """Its own lane is empty, and yet no place is left."""
     Availability.objects.update(capacity=2)
