@@ -5,10 +5,14 @@ from http import HTTPStatus
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 
 from integrations.api.problems import Problem, as_http
 
 _API = re.compile("/api/(?!docs/)")
+# What machines and admins read is English always: the API with its documentation, keys, health.
+_ENGLISH = re.compile(r"/(api|admin|\.well-known|healthz|readyz|metrics)(/|$)")
 # What Django or a middleware answers before an endpoint is reached, or after it.
 _PROBLEMS = {
     HTTPStatus.BAD_REQUEST: Problem("invalid_request", detail="The request is not looked at."),
@@ -29,6 +33,29 @@ class ApiProblemMiddleware:
         if problem is None or not is_page or not _API.match(request.path):
             return response
         return as_http(problem, instance=request.path)
+
+
+class LanguageMiddleware:
+    """Answer people's pages in their language.
+
+    It is the one of the account, or a stranger's cookie's or browser's.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _ENGLISH.match(request.path):
+            return self.get_response(request)
+        is_known = request.user.is_authenticated
+        language = (
+            request.user.language if is_known else translation.get_language_from_request(request)
+        )
+        with translation.override(language):
+            response = self.get_response(request)
+            response.headers.setdefault("Content-Language", translation.get_language() or language)
+        patch_vary_headers(response, ("Cookie",) if is_known else ("Accept-Language", "Cookie"))
+        return response
 
 
 class InvalidFormMiddleware:

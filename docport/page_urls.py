@@ -18,6 +18,7 @@ urlpatterns = [
     ),
     path("access/", access_pages.access_list, name="access"),
     path("access.csv", access_pages.access_csv, name="access_csv"),
+    path("language/", views.language, name="language"),
     path("theme/", views.theme, name="theme"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -137,8 +138,34 @@ def why_doctor(request: HttpRequest, doctor_id: UUID) -> HttpResponse:
 
 @require_POST
 def theme(request: SignedInRequest) -> HttpResponse:
-    chosen, back = request.POST.get("theme", ""), request.POST.get("next", "")
+    chosen = request.POST.get("theme", "")
     if chosen in User.Theme.values:
         actions.set_theme(user=request.user, theme=chosen, at=now())
-    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return redirect(back if is_ours else "docport:home")
+    return _back(request)
+
+
+@login_not_required
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Keep the language in the account, and in a cookie for when nobody is signed in."""
+    chosen, answer = request.POST.get("language", ""), _back(request)
+    if chosen not in User.UiLanguage.values:
+        return answer
+    if isinstance(request.user, User):
+        actions.set_language(user=request.user, language=chosen, at=now())
+    answer.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        chosen,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )
+    return answer
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """Lead back to the page that the form stands on."""
+    page = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(page, allowed_hosts=None)
+    return redirect(page if is_ours else "docport:home")

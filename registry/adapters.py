@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.timezone import now
+from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 
 from registry import actions
@@ -27,6 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: FBT001, FBT002  allauth's signature.
         email = form.cleaned_data["email"]
+        user.language = get_language() or user.language
         try:
             return actions.sign_up(
                 user=user,
@@ -40,6 +42,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             self.send_account_already_exists_mail(email)
             answer = redirect("account_email_verification_sent")
             raise ImmediateHttpResponse(answer) from refusal
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        user = context.get("user")
+        language = user.language if isinstance(user, User) else get_language()
+        with override(language):
+            super().send_mail(template_prefix, email, context)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         # Our commit comes first. Should the library's part be lost, its link still works and

@@ -48,6 +48,7 @@ OPEN_TO_STRANGERS = {
     "docport:readyz": "for the machine that watches the site",
     "docport:metrics": "for the machine that watches the site and shows its token",
     "consent:jwks": "proves receipts offline",
+    "docport:language": "a stranger chooses the language of the pages",
     "integrations:docs": "the public reference",
     "integrations:guide": "the public reference",
     "integrations:try": "the public reference",

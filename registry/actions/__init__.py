@@ -5,6 +5,7 @@ from registry.actions.accounts import (
     EmailTaken,
     change_email,
     delegate,
+    set_language,
     set_theme,
     sign_up,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "record_opening",
     "save_provider",
     "seal_audit",
+    "set_language",
     "set_theme",
     "sign_up",
     "submit",

@@ -108,6 +108,21 @@ def set_theme(*, user: User, theme: str, at: datetime) -> User:
 
 
 @transaction.atomic(durable=True)
+def set_language(*, user: User, language: str, at: datetime) -> User:
+    """Keep the language of a person's pages and mails; same again does nothing.
+
+    Args:
+        language: one of `User.UiLanguage`.
+    """
+    standing = User.objects.select_for_update().get(pk=user.pk)
+    if standing.language != language:
+        standing.language = User.UiLanguage(language)
+        standing.save(update_fields=["language"])
+        ledger.record("user.language_set", subject=standing, by=user, at=at, language=language)
+    return standing
+
+
+@transaction.atomic(durable=True)
 def delegate(
     *, doctor: Doctor, email: str, permissions: Collection[str], by: User, at: datetime
 ) -> User:
