@@ -51,8 +51,8 @@ class ConsentForm(forms.Form):
         self.fields["data_classes"].choices = classes  # type: ignore[attr-defined]  # A choice field's.
         if standing is not None:
             self.initial = {"data_classes": standing.data_classes, "period": OPEN_ENDED}
-        if standing is not None and standing.expires_at is not None:
-            until = standing.expires_at.astimezone(zone)
+        if standing is not None and standing.chosen_end is not None:
+            until = standing.chosen_end.astimezone(zone)
             label = f"Until {until:%A} {until.day} {until:%B %Y}, as now"
             self.fields["period"].choices = [(AS_NOW, label), *PERIODS]  # type: ignore[attr-defined]  # A choice field's.
             self.initial["period"] = AS_NOW
@@ -71,7 +71,7 @@ class ConsentForm(forms.Form):
         """Give the end of the chosen period that begins at the aware instant `at`."""
         period = self.cleaned_data["period"]
         if period == AS_NOW:
-            return self.standing.expires_at if self.standing else None
+            return self.standing.chosen_end if self.standing else None
         if period == OPEN_ENDED:
             return None
         return months_later(at.astimezone(self.zone), MONTHS[period])

@@ -51,7 +51,8 @@ def letter(mail: ConsentMail, doctor: Doctor) -> Letter:
 
 
 def _rendered(mail: ConsentMail, part: str, context: dict[str, Any]) -> str:
-    name = _TEMPLATES[ConsentMail.Kind(mail.kind)]
+    asks_again = mail.consent is not None and mail.consent.asked_again_at is not None
+    name = "confirm" if asks_again else _TEMPLATES[ConsentMail.Kind(mail.kind)]
     return render_to_string(f"consent/mail/{name}.{part}", context).strip() + "\n"
 
 

@@ -30,6 +30,12 @@ class Standing:
         return self.status == ConsentStatus.ACTIVE and not self.is_paused
 
     @property
+    def is_asked_again(self) -> bool:
+        """Tell whether the consent ends unless the doctor confirms it under the notice of now."""
+        is_active = self.status == ConsentStatus.ACTIVE
+        return is_active and self.consent is not None and self.consent.asked_again_at is not None
+
+    @property
     def shared(self) -> list[str]:
         """Name the data classes that the consent holds."""
         return self._names(self.consent)

@@ -7,10 +7,12 @@ from celery import shared_task
 from django.core.mail import EmailMessage
 from django.utils.timezone import now
 
-from consent import actions
+from consent import actions, notices
 from consent.mail import letter
 from consent.models import Consent, ConsentMail
 from registry.models import Doctor
+
+ASKED_IN_A_RUN = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +23,20 @@ def expire_consents() -> int:
     at = now()
     over = Consent.objects.over_at(at).order_by("expires_at")
     return sum(actions.expire(consent=consent, at=at) for consent in over)
+
+
+@shared_task
+def ask_consents_again() -> int:
+    """Ask again where a newer notice needs it, and give the number of consents asked.
+
+    A run takes no more than a minute's work; the next one goes on.
+    """
+    at, outdated = now(), notices.outdated(notices.EDITIONS)
+    waiting = Consent.objects.to_ask_again(outdated.versions, ends_at=at + outdated.grace, at=at)
+    return sum(
+        actions.ask_again(consent=consent, outdated=outdated, at=at)
+        for consent in waiting[:ASKED_IN_A_RUN]
+    )
 
 
 @shared_task

@@ -34,6 +34,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "ask_consents_again": {
+        "task": "consent.tasks.ask_consents_again",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "expire_consents": {
         "task": "consent.tasks.expire_consents",
         "schedule": 60.0,

@@ -190,6 +190,7 @@ def _providers(doctor: Doctor, local: datetime) -> list[Any]:
         InsuranceProvider.objects.filter(integration_status=world).annotate(
             is_seeing=Exists(Consent.objects.showing_at(local).filter(**pair)),
             ends_at=Subquery(ending.values("expires_at")),
+            asked_again_at=Subquery(ending.values("asked_again_at")),
             answer_by=Subquery(asked.values("answer_by")),
         )
     )
@@ -218,16 +219,16 @@ def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
         for provider in providers
         if (answer_by := provider.answer_by)
     ]
-    ending = [
-        Alarm(
-            f"{provider} sees you only until {moment(ends_at, local)}.",
-            reverse("consent:give", args=[provider.slug]),
-            f"Choose a new period for {provider}",
-        )
-        for provider in providers
-        if (ends_at := provider.ends_at)
-    ]
-    return asked + ending
+    return asked + [_ending(provider, local) for provider in providers if provider.ends_at]
+
+
+def _ending(provider: Any, local: datetime) -> Alarm:
+    until, page = moment(provider.ends_at, local), reverse("consent:give", args=[provider.slug])
+    if provider.asked_again_at:
+        text = f"What you agreed to with {provider} has new words. It sees you until {until}"
+        return Alarm(f"{text}, unless you say yes again.", page, f"Read and confirm {provider}")
+    text = f"{provider} sees you only until {until}."
+    return Alarm(text, page, f"Choose a new period for {provider}")
 
 
 def _warnings(facts: Facts, insurers: list[Insurer]) -> list[Alarm]:

@@ -136,6 +136,8 @@ def _of_the_consent(case: _Case) -> Iterator[Reason]:
         yield Reason("consent_withdrawn", "You have withdrawn.", DOCTOR, todo, href=give)
     elif status == ConsentStatus.EXPIRED:
         words = "The period that you chose is over."
+        if case.consent.asked_again_at:
+            words = "Its words had changed, and you did not say yes again in time."
         yield Reason("consent_expired", words, DOCTOR, todo, href=give)
     elif DataClass.AVAILABILITY not in case.consent.data_classes:
         words = f"You do not share your availability, so {name} finds no free times."

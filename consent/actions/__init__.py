@@ -1,5 +1,6 @@
 """Every change of a consent: each is one transaction with its event, receipt and ledger lines."""
 
+from consent.actions.asking_again import ask_again
 from consent.actions.ending import acknowledge_erasure, expire, withdraw
 from consent.actions.giving import change, give
 from consent.actions.mails import (
@@ -47,6 +48,7 @@ __all__ = [
     "WrongMode",
     "acknowledge_erasure",
     "ask",
+    "ask_again",
     "change",
     "decline",
     "drop_mail",

@@ -26,7 +26,7 @@ from consent.actions.steps import (
     publish,
 )
 from consent.models import Consent, DataClass
-from consent.notices import CURRENT_VERSION, PURPOSE, Notice, notice_for
+from consent.notices import PURPOSE, Notice, notice_for
 from registry.models import Doctor, InsuranceProvider, User
 
 
@@ -92,6 +92,8 @@ def change(
 ) -> Consent:
     """Share other data classes, or for another period, under the notice of now.
 
+    Where the doctor was asked again it is their answer, though it may change nothing else.
+
     Args:
         data_classes: all that is shared from `at` on; the profile must be among it.
         expires_at: aware instant at which it ends by itself; `None` holds until withdrawn.
@@ -109,11 +111,12 @@ def change(
     if not standing.is_active_at(at):
         raise NotInForce
     notice = _read_notice(standing.insurance_provider, language, notice_sha256)
+    kind = "confirmed" if standing.asked_again_at else "changed"
     before = _terms(standing)
     _set_terms(standing, data_classes, expires_at, notice, at)
     if _terms(standing) == before:
         raise NothingToChange
-    add_step(standing, "changed", notice, by=by, at=at, previous=previous)
+    add_step(standing, kind, notice, by=by, at=at, previous=previous)
     publish("consent.changed", standing, at=at)
     return standing
 
@@ -137,7 +140,12 @@ def _read_notice(provider: InsuranceProvider, language: str, read_sha256: str | 
 
 
 def _terms(consent: Consent) -> tuple[object, ...]:
-    return (consent.data_classes, consent.expires_at, consent.notice_version)
+    return (
+        consent.data_classes,
+        consent.expires_at,
+        consent.notice_version,
+        consent.asked_again_at,
+    )
 
 
 def _set_terms(
@@ -154,5 +162,6 @@ def _set_terms(
         raise EndsInPast
     consent.data_classes = [code for code in DataClass.values if code in wanted]
     consent.expires_at = expires_at
-    consent.purpose, consent.notice_version = PURPOSE, CURRENT_VERSION
+    consent.asked_again_at = consent.chosen_expires_at = None
+    consent.purpose, consent.notice_version = PURPOSE, notice.version
     consent.language = notice.language

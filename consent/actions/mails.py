@@ -7,7 +7,7 @@ transaction open, and another one notes that it was sent.
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from consent.models import Consent, ConsentMail, ConsentRequest
 from registry.models import Doctor
@@ -90,7 +90,9 @@ def _unreminded(
     reminded = ConsentMail.objects.filter(
         consent=OuterRef("pk"), ends_at=OuterRef("expires_at"), kind=kind
     )
-    # One that was given for a shorter time than that needs no reminder on its first day.
+    # One that was given for a shorter time than that needs no reminder on its first day. To be
+    # asked again is news on the first day, however long the grace.
+    is_news = Q(granted_at__lte=F("expires_at") - before) | Q(asked_again_at__isnull=False)
     return Consent.objects.ending_within(before, at=at).filter(
-        ~Exists(reminded), expires_at__gt=at + overtaken, granted_at__lte=F("expires_at") - before
+        is_news, ~Exists(reminded), expires_at__gt=at + overtaken
     )

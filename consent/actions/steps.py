@@ -7,10 +7,8 @@ before.
 from datetime import datetime
 from uuid import UUID
 
-from django.db import models
-
 from consent import receipts
-from consent.models import Consent, ConsentEvent
+from consent.models import Consent, ConsentEvent, ConsentQuerySet
 from consent.notices import Notice, notice_for
 from consent.receipts import Said
 from registry import ledger
@@ -22,7 +20,7 @@ def lock_doctor(doctor_id: UUID) -> Doctor:
     return Doctor.objects.select_for_update(no_key=True).get(pk=doctor_id)
 
 
-def locked_consents() -> models.QuerySet[Consent]:
+def locked_consents() -> ConsentQuerySet:
     """Give consents whose rows are locked as they are read, after their doctors."""
     return Consent.objects.select_for_update(of=("self",), no_key=True).select_related(
         "doctor", "insurance_provider"

@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
@@ -41,6 +42,17 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
     def over_at(self, at: datetime) -> "ConsentQuerySet":
         """Keep those whose end has come by `at` and is not written down; twin of `is_over_at`."""
         return self.filter(consent_status=Consent.Status.ACTIVE, expires_at__lte=at)
+
+    def to_ask_again(
+        self, versions: Iterable[str], *, ends_at: datetime, at: datetime
+    ) -> "ConsentQuerySet":
+        """Keep those in force at `at` under some versions of the notice that outlast `ends_at`.
+
+        Those that end before then of themselves are asked nothing: the next one is given under
+        the newest notice.
+        """
+        lasting = Q(expires_at=None) | Q(expires_at__gt=ends_at)
+        return self.active_at(at).filter(lasting, notice_version__in=versions, asked_again_at=None)
 
     def ending_within(self, period: timedelta, *, at: datetime) -> "ConsentQuerySet":
         """Keep consents in force at the aware instant `at` that end within a period from then."""
@@ -102,6 +114,9 @@ class Consent(Timestamped):
     language = models.CharField(max_length=2, default="en")
     granted_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    # To ask again under a newer notice brings the end forward; the one that was chosen is kept.
+    asked_again_at = models.DateTimeField(null=True, blank=True)
+    chosen_expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     erase_by = models.DateTimeField(null=True, blank=True)
     erasure_acknowledged_at = models.DateTimeField(null=True, blank=True)
@@ -135,6 +150,15 @@ class Consent(Timestamped):
                 name="consent_expired_has_its_end",
             ),
             models.CheckConstraint(
+                condition=Q(asked_again_at=None) | Q(expires_at__isnull=False),
+                name="consent_asked_again_has_its_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(chosen_expires_at=None)
+                | Q(asked_again_at__isnull=False, chosen_expires_at__gt=F("expires_at")),
+                name="consent_chosen_end_is_later",
+            ),
+            models.CheckConstraint(
                 condition=Q(erase_by=None)
                 | ~Q(consent_status="ACTIVE")
                 & Q(erase_by__gte=Coalesce("revoked_at", "expires_at")),
@@ -162,6 +186,11 @@ class Consent(Timestamped):
                 name="consent_by_end",
             ),
             models.Index(
+                fields=["notice_version"],
+                condition=Q(consent_status="ACTIVE", asked_again_at=None),
+                name="consent_by_notice",
+            ),
+            models.Index(
                 fields=["erase_by"],
                 condition=Q(erase_by__isnull=False, erased_at=None),
                 name="consent_to_be_erased",
@@ -170,6 +199,11 @@ class Consent(Timestamped):
 
     def __str__(self) -> str:
         return f"{self.doctor_id} to {self.insurance_provider_id}: {self.consent_status}"
+
+    @property
+    def chosen_end(self) -> datetime | None:
+        """Give the end that the doctor chose; `None` holds until withdrawn."""
+        return self.chosen_expires_at if self.asked_again_at else self.expires_at
 
     def is_active_at(self, at: datetime) -> bool:
         """Tell whether it is in force at the aware instant `at`; twin of `active_at`."""

@@ -25,6 +25,8 @@ class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):
 class ConsentEventKind(models.TextChoices):
     GIVEN = "given", "Given"
     CHANGED = "changed", "Changed"
+    ASKED_AGAIN = "asked_again", "Asked again"
+    CONFIRMED = "confirmed", "Confirmed"
     WITHDRAWN = "withdrawn", "Withdrawn"
     DECLINED = "declined", "Declined"
     EXPIRED = "expired", "Ended"
@@ -44,7 +46,7 @@ class ConsentEvent(models.Model):
         ConsentRequest, on_delete=models.PROTECT, related_name="+", null=True
     )
     version = models.PositiveIntegerField()
-    kind = models.CharField(max_length=9, choices=Kind.choices)
+    kind = models.CharField(max_length=11, choices=Kind.choices)
     at = models.DateTimeField()
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
     receipt = models.JSONField()

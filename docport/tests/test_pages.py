@@ -190,10 +190,17 @@ def request_paths(user: User, at: datetime) -> list[str]:
         granted_at=at - timedelta(days=350),
         expires_at=at + timedelta(days=15),
     )
-    insurers = [asking, late, refused.insurance_provider]
+    asked_again = make_consent(
+        doctor=doctor,
+        granted_at=at - timedelta(days=90),
+        asked_again_at=at - timedelta(days=1),
+        expires_at=at + timedelta(days=29),
+    ).insurance_provider
+    insurers = [asking, late, refused.insurance_provider, asked_again]
     return [
         *(reverse("docport:insurer", args=[insurer.slug]) for insurer in insurers),
         reverse("consent:give", args=[asking.slug]),
+        reverse("consent:give", args=[asked_again.slug]),
         reverse("consent:receipt", args=[no.pk]),
     ]
 
