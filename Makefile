@@ -30,7 +30,7 @@ test: check ## Set up, then every check and every test
 	.ci/chromium
 	.ci/samples
 	@mkdir -p var && rm -f var/junit.xml
-	$(PY) -m pytest -n 2 --cov --cov-report=term --junitxml=var/junit.xml; \
+	$(PY) -m pytest -n 2 --dist worksteal --cov --cov-report=term --junitxml=var/junit.xml; \
 	  code=$$?; $(PY) .ci/summary var/junit.xml; exit $$code
 
 check: $(VENV)/.dev ## Set up, then lint, types, architecture, migrations and deployment checks

@@ -1,5 +1,6 @@
 """Add a row without building its query anew: that takes longer than the database needs."""
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -34,11 +35,27 @@ def insert_if_free(row: models.Model) -> bool:
     It waits for who is adding such a row just now. Unlike an insert that fails it neither ends
     the transaction nor meets another one in a deadlock.
     """
-    with ask(f"{_statement(type(row))} ON CONFLICT DO NOTHING", _values(row)) as cursor:
+    return ask_to_insert(row)()
+
+
+def ask_to_insert(
+    row: models.Model, *, when: str = "true", given: Sequence[Any] = ()
+) -> Callable[[], bool]:
+    """Ask as `insert_if_free`, `together` with other questions; what is given tells whether.
+
+    Args:
+        when: a condition in SQL, without which the row is not added either.
+        given: the values of the condition.
+    """
+    cursor = ask(_statement_if_free(type(row), when), [*_values(row), *given])
+
+    def is_added() -> bool:
         if not cursor.rowcount:
             return False
-    _note_added(row)
-    return True
+        _note_added(row)
+        return True
+
+    return is_added
 
 
 def _note_added(row: models.Model) -> None:
@@ -61,7 +78,12 @@ def _statement(model: type[models.Model]) -> str:
     fields = _fields(model)
     columns = ", ".join(quoted(column) for column in fields)
     values = ", ".join(["%s"] * len(fields))
-    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES ({values})"  # noqa: S608  Names of ours.
+    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) SELECT {values}"
+
+
+@cache
+def _statement_if_free(model: type[models.Model], when: str) -> str:
+    return f"{_statement(model)} WHERE {when} ON CONFLICT DO NOTHING"
 
 
 @cache

@@ -58,7 +58,8 @@ def prepared() -> CursorWrapper:
     if database.queries_logged:
         # Who reads a log wants to see the values too, and only the client puts them in.
         return database.cursor()
-    database.ensure_connection()
+    if database.connection is None:
+        database.ensure_connection()
     cursor: Any = _PreparedCursor(database.connection)
     return database.make_cursor(cursor)
 

@@ -203,7 +203,7 @@ def test_a_booking_takes_as_many_queries_on_a_full_day_as_on_an_empty_one(
     place = make_location(doctor)
     caller.book(wanted(doctor))
     # The key, and what a booking in one transaction needs.
-    queries = 15
+    queries = 14
 
     with django_assert_num_queries(queries):
         second = wanted(doctor, start="2026-11-24T09:15:00+05:30", external_appointment_id="V-2")

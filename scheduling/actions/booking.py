@@ -59,9 +59,8 @@ def book(
 
     Source: docs/adr/0009-booking-is-not-durable.md
     """
-    locks.take_pair(doctor_id=doctor.pk, provider=provider, at=at)
     wanted = Wanted(doctor, start, location, mode, at)
-    held = _standing_hold(hold_id, provider, at)
+    held = _standing_hold(hold_id, provider, doctor, at)
     if held:
         _check_keeps(held, wanted)
     appointment = held or Appointment(doctor=doctor, insurance_provider=provider)
@@ -71,19 +70,20 @@ def book(
     appointment.status, appointment.status_at = Appointment.Status.BOOKED, at
     if held:
         _save_held(held)
+        refresh_days(held)
     else:
         lanes.add(appointment, wanted)
     ledger.record("appointment.booked", subject=appointment, by=provider, at=at)
     tell("appointment.booked", appointment, at=at)
-    refresh_days(appointment)
     return appointment
 
 
 def _standing_hold(
-    hold_id: UUID | None, provider: InsuranceProvider, at: datetime
+    hold_id: UUID | None, provider: InsuranceProvider, doctor: Doctor, at: datetime
 ) -> Appointment | None:
     if hold_id is None:
         return None
+    locks.take_pair(doctor_id=doctor.pk, provider=provider, at=at)
     holds = Appointment.objects.select_for_update(no_key=True).occupying_at(at)
     own = holds.filter(insurance_provider=provider, status=Appointment.Status.HELD)
     return own.filter(pk=hold_id).first()

@@ -53,7 +53,6 @@ def hold(
         TooManyBookings: the insurer's most open bookings with a doctor on one day.
         slots.BadRange: `start` is naive or not of our time.
     """
-    locks.take_pair(doctor_id=doctor.pk, provider=provider, at=at)
     held = Appointment(
         doctor=doctor,
         insurance_provider=provider,

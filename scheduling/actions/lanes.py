@@ -13,7 +13,9 @@ from django.db import IntegrityError, transaction
 
 from registry import ledger, rows
 from registry.actions.refusals import Refused, constraint_of
-from registry.statements import ask
+from registry.statements import ask, together
+from scheduling.actions import locks
+from scheduling.actions.telling import ask_to_refresh_days
 from scheduling.actions.wanted import SlotRefused, Wanted
 from scheduling.models import Appointment
 from scheduling.slots import LONGEST_SLOT, Slot
@@ -50,6 +52,13 @@ _STANDING = f"""
     WHERE doctor_id = %(doctor)s AND appointment_time BETWEEN %(earliest)s AND %(latest)s
         AND status <> 'CANCELLED' AND id <> %(id)s
 """  # noqa: S608  Nothing of it comes from outside.
+# The insurer has fewer than its most with the doctor that day.
+_HAS_ROOM = """(
+    SELECT count(*) FROM appointments
+    WHERE insurance_provider_id = %s AND local_date = %s
+        AND doctor_id = %s AND appointment_time BETWEEN %s AND %s
+        AND (status = 'BOOKED' OR status = 'HELD' AND hold_expires_at > %s)
+) < %s"""
 _CLEAR = f"""
     DELETE FROM appointments
     WHERE doctor_id = %(doctor)s AND appointment_time BETWEEN %(earliest)s AND %(latest)s
@@ -88,9 +97,10 @@ class Standing(NamedTuple):
 
 
 def add(appointment: Appointment, wanted: Wanted) -> None:
-    """Insert a new booking or hold in the slot that is wanted; its insurer's turn has come.
+    """Insert a new booking or hold in the slot that is wanted, and bring open days in line.
 
     Raises:
+        NotVisible, AppointmentsNotShared: the doctor shares no appointments with the insurer.
         ExternalIdUsed: the insurer has an appointment of this id.
         TooManyBookings: it has as many with the doctor that day as it may.
         SlotTaken, SlotRefused: with the reasons and the next free times.
@@ -106,20 +116,65 @@ def add(appointment: Appointment, wanted: Wanted) -> None:
 
 
 def _add(appointment: Appointment, wanted: Wanted) -> None:
-    slot = wanted.slot_to_book()
+    with together():
+        check_pair = locks.ask_for_pair(
+            doctor_id=appointment.doctor_id,
+            provider=appointment.insurance_provider,
+            at=wanted.at,
+        )
+        schedule = wanted.ask_for_schedule()
+    check_pair()
+    slot = wanted.slot_to_book(schedule())
     put(appointment, slot)
+    places = places_of(slot)
+    appointment.lane, appointment.token_number = places[0]
+    with together():
+        is_added = _ask_to_insert(appointment, wanted.at)
+        refresh = ask_to_refresh_days(appointment)
+    # Nothing stands in the way of most; what does is looked for only then.
+    if is_added():
+        refresh()
+    else:
+        _add_elsewhere(appointment, places, wanted)
+
+
+def _add_elsewhere(
+    appointment: Appointment, places: Iterable[tuple[int, int]], wanted: Wanted
+) -> None:
     standing = standing_of(appointment, wanted.at)
     if standing.is_id_used:
         raise ExternalIdUsed
     check_limit(appointment, standing)
     if not take_lane(
         appointment,
-        places_of(slot),
+        places,
         standing,
         at=wanted.at,
-        write=lambda: rows.insert_if_free(appointment),
+        write=lambda: _insert(appointment, wanted.at),
     ):
         raise wanted.refusal()
+    with together():
+        refresh = ask_to_refresh_days(appointment)
+    refresh()
+
+
+def _insert(appointment: Appointment, at: datetime) -> bool:
+    return _ask_to_insert(appointment, at)()
+
+
+def _ask_to_insert(appointment: Appointment, at: datetime) -> Callable[[], bool]:
+    """Add it, unless a rule of the database or its insurer's most of the day is against it."""
+    earliest, latest = _around(appointment)
+    given = (
+        appointment.insurance_provider_id,
+        appointment.local_date,
+        appointment.doctor_id,
+        earliest,
+        latest,
+        at,
+        appointment.insurance_provider.max_open_bookings_per_day,
+    )
+    return rows.ask_to_insert(appointment, when=_HAS_ROOM, given=given)
 
 
 def is_id_used(appointment: Appointment) -> bool:
@@ -245,7 +300,7 @@ def _clear_ended_holds(appointment: Appointment, at: datetime) -> None:
 
 
 def _values(appointment: Appointment, at: datetime) -> dict[str, Any]:
-    midnight = datetime.combine(appointment.local_date, time(0), tzinfo=UTC)
+    earliest, latest = _around(appointment)
     return {
         "id": appointment.pk,
         "doctor": appointment.doctor_id,
@@ -255,8 +310,16 @@ def _values(appointment: Appointment, at: datetime) -> dict[str, Any]:
         "day": appointment.local_date,
         "starts_at": appointment.appointment_time,
         "ends_at": appointment.ends_at,
-        # Of all on that date, wherever they are, and of all who share time with it.
-        "earliest": min(midnight - _BEGINS_BEFORE, appointment.appointment_time - LONGEST_SLOT),
-        "latest": max(midnight + _ENDS_AFTER, appointment.ends_at),
+        "earliest": earliest,
+        "latest": latest,
         "at": at,
     }
+
+
+def _around(appointment: Appointment) -> tuple[datetime, datetime]:
+    """Give between what all on its date begin, wherever they are, and all who share its time."""
+    midnight = datetime.combine(appointment.local_date, time(0), tzinfo=UTC)
+    return (
+        min(midnight - _BEGINS_BEFORE, appointment.appointment_time - LONGEST_SLOT),
+        max(midnight + _ENDS_AFTER, appointment.ends_at),
+    )

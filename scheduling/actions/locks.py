@@ -5,6 +5,7 @@ Django can lock rows only for writers. Locks that let others of their kind pass 
 Source: docs/adr/0011-who-waits-for-whom.md
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -57,12 +58,24 @@ def take_pair(*, doctor_id: UUID, provider: InsuranceProvider, at: datetime) -> 
     Raises:
         NotVisible, AppointmentsNotShared: the doctor shares no appointments with the insurer.
     """
+    ask_for_pair(doctor_id=doctor_id, provider=provider, at=at)()
+
+
+def ask_for_pair(
+    *, doctor_id: UUID, provider: InsuranceProvider, at: datetime
+) -> Callable[[], None]:
+    """Ask as `take_pair`, `together` with other questions; what is given refuses or does not."""
     given: dict[str, Any] = {"doctor": doctor_id, "provider": provider.pk, "at": at}
-    found = ask(_SHARE_DOCTOR_TAKE_CONSENT, given).fetchone()
-    if found is None:
-        raise NotVisible
-    if not found[0]:
-        raise AppointmentsNotShared
+    answer = ask(_SHARE_DOCTOR_TAKE_CONSENT, given)
+
+    def check() -> None:
+        found = answer.fetchone()
+        if found is None:
+            raise NotVisible
+        if not found[0]:
+            raise AppointmentsNotShared
+
+    return check
 
 
 def take_day(doctor_id: UUID, day: date) -> None:

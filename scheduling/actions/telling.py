@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -26,14 +27,24 @@ def refresh_days(*visits: Appointment) -> None:
 
     Holds are in no open day: they end with the clock.
     """
-    for local_date, on_one_day in groupby(sorted(visits, key=_date), key=_date):
-        same_day = list(on_one_day)
-        openings.refresh(
-            doctor_id=same_day[0].doctor_id,
-            starts_at=min(one.appointment_time for one in same_day),
-            ends_at=max(one.ends_at for one in same_day),
-            local_date=local_date,
-        )
+    for _, on_one_day in groupby(sorted(visits, key=_date), key=_date):
+        openings.refresh(_change(list(on_one_day)))
+
+
+def ask_to_refresh_days(added: Appointment) -> Callable[[], None]:
+    """Ask for what `refresh_days` needs, `together` with its insert; what is given does it."""
+    if added.status == Appointment.Status.HELD:
+        return lambda: None
+    return openings.ask_to_refresh(_change([added])._replace(added=added.pk))
+
+
+def _change(same_day: list[Appointment]) -> openings.Change:
+    return openings.Change(
+        doctor_id=same_day[0].doctor_id,
+        starts_at=min(one.appointment_time for one in same_day),
+        ends_at=max(one.ends_at for one in same_day),
+        local_date=same_day[0].local_date,
+    )
 
 
 _date = attrgetter("local_date")

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -62,11 +62,10 @@ class Wanted:
             SlotTaken, SlotRefused: with the reasons and the next free times.
             slots.BadRange: `start` is naive or not of our time.
         """
-        return self._free_slot(self._schedule())
+        return self._free_slot(self.ask_for_schedule()())
 
-    def slot_to_book(self) -> Slot:
+    def slot_to_book(self, schedule: Schedule) -> Slot:
         """Give the slot as `free_slot`; of a doctor with a most a day, when our turn has come."""
-        schedule = self._schedule()
         slot = self._free_slot(schedule)
         return slot if schedule.rules.most_per_day is None else self._in_turn(slot)
 
@@ -88,12 +87,17 @@ class Wanted:
     def _in_turn(self, slot: Slot) -> Slot:
         """Look at a slot again after others who must count its day, which is its place's own."""
         locks.take_day(self.doctor.pk, slot.local_date)
-        return self._free_slot(self._schedule(), slot.location_id)
+        return self._free_slot(self.ask_for_schedule()(), slot.location_id)
 
-    def _schedule(self) -> Schedule:
+    def ask_for_schedule(self) -> Callable[[], Schedule]:
+        """Ask for what decides, `together` with other questions; what is given reads it.
+
+        Raises:
+            slots.BadRange: `start` is naive or not of our time.
+        """
         slots.check_instants(self.start, self.at)
-        return diary.load(
-            doctor=self.doctor,
+        return diary.ask_for(
+            doctor_id=self.doctor.pk,
             starts_at=self.start,
             ends_at=self.start + _MINUTE,
             at=self.at,

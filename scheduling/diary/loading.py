@@ -118,10 +118,15 @@ def load(
 
 
 def ask_for(
-    *, doctor_id: UUID, starts_at: datetime, ends_at: datetime, at: datetime
+    *,
+    doctor_id: UUID,
+    starts_at: datetime,
+    ends_at: datetime,
+    at: datetime,
+    ignoring: UUID | None = None,
 ) -> Callable[[], Schedule]:
     """Ask as `load`, `together` with other questions; what is given reads the answer."""
-    read = _ask([doctor_id], starts_at, ends_at, at, None)
+    read = _ask([doctor_id], starts_at, ends_at, at, ignoring)
     return lambda: read()[doctor_id]
 
 

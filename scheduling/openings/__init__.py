@@ -4,17 +4,28 @@
 its dates in line in its own transaction. A head for each doctor tells which dates are kept.
 """
 
-from scheduling.openings.keeping import BATCH, build, extend, overdue, refresh, refresh_all
+from scheduling.openings.keeping import (
+    BATCH,
+    Change,
+    ask_to_refresh,
+    build,
+    extend,
+    overdue,
+    refresh,
+    refresh_all,
+)
 from scheduling.openings.proof import Difference, differences
 from scheduling.openings.search import earliest
 from scheduling.openings.wanted import Found, Near, Wanted
 
 __all__ = [
     "BATCH",
+    "Change",
     "Difference",
     "Found",
     "Near",
     "Wanted",
+    "ask_to_refresh",
     "build",
     "differences",
     "earliest",

@@ -1,6 +1,6 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -22,7 +22,14 @@ _NEVER = (date.max, date.min)
 # Its doctors are locked meanwhile: for a tenth of a second.
 BATCH = 50
 
-_HEAD = "SELECT covers_from, covers_to FROM open_day_heads WHERE doctor_id = %s FOR UPDATE"
+# Who asks together with an insert that comes to nothing waits for nobody here, nor anybody for it.
+_HEAD = """
+    SELECT covers_from, covers_to FROM open_day_heads
+    WHERE doctor_id = %(doctor)s AND (
+        %(added)s::uuid IS NULL OR EXISTS (SELECT FROM appointments WHERE id = %(added)s)
+    )
+    FOR UPDATE
+"""
 _KEEP_OUT_CHANGES = "SELECT id FROM doctors WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _COVER = """
     INSERT INTO open_day_heads AS head (doctor_id, covers_from, covers_to)
@@ -49,34 +56,61 @@ _OVERDUE = """
 """
 
 
-def refresh(*, doctor_id: UUID, starts_at: datetime, ends_at: datetime, local_date: date) -> None:
-    """Bring a doctor's open days in line after the transaction changed who comes when.
-
-    Dates that are not kept are left alone, and so is a doctor for whom none are. Whoever else
-    changes this doctor's appointments waits until the commit.
+class Change(NamedTuple):
+    """Who comes to a doctor when has changed.
 
     Args:
         starts_at, ends_at: aware instants between which somebody has a place, or had one.
         local_date: the date of that at its own place.
+        added: an appointment without which nothing has changed.
     """
-    # What started longer ago is over by then.
-    since = starts_at - slots.LONGEST_SLOT
+
+    doctor_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    local_date: date
+    added: UUID | None = None
+
+
+def refresh(change: Change) -> None:
+    """Bring a doctor's open days in line after the transaction changed who comes when.
+
+    Dates that are not kept are left alone, and so is a doctor for whom none are. Whoever else
+    changes this doctor's appointments waits until the commit.
+    """
     with together():
-        # Once the head is had, all that others have committed is seen.
-        head = ask(_HEAD, [doctor_id])
-        # Every local day, wherever it is, that a slot at this time may be on.
-        ask_schedule = diary.ask_for(
-            doctor_id=doctor_id,
-            starts_at=since - _LONGEST_DAY,
-            ends_at=ends_at + _LONGEST_DAY + slots.LONGEST_SLOT,
-            at=AFTER_ALL_HOLDS,
-        )
-        ask_kept = ask_for_kept([doctor_id], first=_utc(since) - _DAY, last=_utc(ends_at) + _DAY)
-    covered: Dates | None = head.fetchone()
-    if covered is None:
-        return
-    schedule = ask_schedule()
-    touched = _touched(schedule, since, ends_at, local_date)
+        bring_in_line = ask_to_refresh(change)
+    bring_in_line()
+
+
+def ask_to_refresh(change: Change) -> Callable[[], None]:
+    """Ask for what `refresh` needs, `together` with the change; what is given does it."""
+    # What started longer ago is over by then.
+    since = change.starts_at - slots.LONGEST_SLOT
+    # Once the head is had, all that others have committed is seen.
+    head = ask(_HEAD, {"doctor": change.doctor_id, "added": change.added})
+    # Every local day, wherever it is, that a slot at this time may be on.
+    schedule = diary.ask_for(
+        doctor_id=change.doctor_id,
+        starts_at=since - _LONGEST_DAY,
+        ends_at=change.ends_at + _LONGEST_DAY + slots.LONGEST_SLOT,
+        at=AFTER_ALL_HOLDS,
+    )
+    kept = ask_for_kept(
+        [change.doctor_id], first=_utc(since) - _DAY, last=_utc(change.ends_at) + _DAY
+    )
+
+    def bring_changed_in_line() -> None:
+        covered: Dates | None = head.fetchone()
+        if covered is not None:
+            _bring_in_line(change, covered, schedule(), [day.open for day in kept()])
+
+    return bring_changed_in_line
+
+
+def _bring_in_line(change: Change, covered: Dates, schedule: Schedule, kept: list[OpenDay]) -> None:
+    since = change.starts_at - slots.LONGEST_SLOT
+    touched = _touched(schedule, since, change.ends_at, change.local_date)
     if not touched:
         return
 
@@ -90,9 +124,9 @@ def refresh(*, doctor_id: UUID, starts_at: datetime, ends_at: datetime, local_da
         last=max(last for _, last in touched.values()),
     )
     rows.write_differences(
-        doctor_id,
+        change.doctor_id,
         right=[day for day in every if is_touched(day)],
-        kept=[day.open for day in ask_kept() if is_touched(day.open)],
+        kept=[day for day in kept if is_touched(day)],
     )
 
 

@@ -38,10 +38,12 @@ def refresh(
 ) -> None:
     """Bring the days in line around a quarter of an hour."""
     openings.refresh(
-        doctor_id=doctor.pk,
-        starts_at=starts_at,
-        ends_at=starts_at + timedelta(minutes=15),
-        local_date=local_date or starts_at.date(),
+        openings.Change(
+            doctor_id=doctor.pk,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=15),
+            local_date=local_date or starts_at.date(),
+        )
     )
 
 

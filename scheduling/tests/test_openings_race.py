@@ -21,7 +21,7 @@ from scheduling.tests.factories import TUESDAY_AT_9, make_window
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUARTER = timedelta(minutes=15)
-WITHOUT_LOCK = keeping._HEAD.removesuffix(" FOR UPDATE")  # noqa: SLF001  The guard in question.
+WITHOUT_LOCK = keeping._HEAD.replace("FOR UPDATE", "")  # noqa: SLF001  The guard in question.
 
 
 def book_at_once(doctor: Doctor) -> None:
