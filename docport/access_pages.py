@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -108,12 +108,16 @@ def access_csv(request: SignedInRequest) -> HttpResponse | StreamingHttpResponse
     return csv_response("docport-accesses.csv", header=_HEADER, rows=rows)
 
 
-def last_read_at(consent: Consent | None) -> datetime | None:
-    """Give when the insurer's systems last read something under a consent; `None` if never."""
-    reading = Access.objects.filter(
-        consent=consent, reader_kind__in=[Access.Reader.API_KEY, Access.Reader.OAUTH_CLIENT]
+def last_reads(doctor: Doctor) -> dict[UUID, datetime]:
+    """Give when each insurer's systems last read something of a doctor: one query.
+
+    An insurer whose systems never did is not among them.
+    """
+    reads = Access.objects.reads().filter(consent=OuterRef("pk"))
+    found = Consent.objects.filter(doctor=doctor).values_list(
+        "insurance_provider_id", Subquery(reads.values("last_at")[:1])
     )
-    return reading.order_by("-hour", "-last_at").values_list("last_at", flat=True).first()
+    return {provider: read_at for provider, read_at in found if read_at is not None}
 
 
 def _older(found: AccessQuerySet, before: str) -> AccessQuerySet:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from consent.models import ConsentEvent, ConsentStatus, DataClass, insurers_for
 from consent.standings import Standing, standing_with, standings_of
-from docport.access_pages import last_read_at
+from docport.access_pages import last_reads
 from docport.checklist import checklist, facts_of
 from docport.erasure import erasure_of
 from docport.in_step import InStep, in_step, local_to, syncs_of
@@ -63,13 +63,13 @@ def setup(request: SignedInRequest) -> HttpResponse:
 def insurers(request: SignedInRequest) -> HttpResponse:
     doctor, at = doctor_of(request), now()
     standings = standings_of(doctor, insurers_for(doctor), at=at)
-    syncs, local = syncs_of(doctor), local_to(doctor, at)
+    syncs, local, read = syncs_of(doctor), local_to(doctor, at), last_reads(doctor)
     context = {
         "doctor": doctor,
         "standings": standings,
         "asking": [standing for standing in standings if standing.request],
         "others": [
-            (standing, _in_step(standing, syncs, local))
+            (standing, _in_step(standing, syncs, local), read.get(standing.provider.pk))
             for standing in standings
             if not standing.request
         ],
@@ -96,7 +96,7 @@ def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
         "doctor": doctor,
         "standing": standing,
         "sync": _in_step(standing, syncs, local_to(doctor, at)),
-        "last_read_at": last_read_at(standing.consent),
+        "last_read_at": last_reads(doctor).get(provider.pk),
         "erasure": erasure_of(standing.consent, at=at),
         "history": history.order_by("-at", "-id"),
     }

@@ -173,7 +173,7 @@ def test_many_insurers_and_a_long_history_cost_no_more_queries(
     for data_classes in (["profile"], ["profile", "credentials"], ["profile", "availability"]):
         page.post(give_url(provider), answers(provider, data_classes=data_classes, confirm="yes"))
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         listed = page.get(reverse("docport:insurers"))
     with django_assert_max_num_queries(10):
         detail = page.get(reverse("docport:insurer", args=[provider.slug]))

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from consent.models import Consent
 from consent.tests.factories import make_consent
 from docport import access_pages
-from docport.access_pages import last_read_at
+from docport.access_pages import last_reads
 from integrations.actions import accesses
 from integrations.actions.accesses import Reader
 from integrations.models import Access
@@ -182,7 +182,8 @@ def test_the_page_takes_as_many_queries_for_many_as_for_few(
 
 def test_the_last_read_is_one_that_the_insurer_made_itself(consent: Consent) -> None:
     provider = consent.insurance_provider
-    assert last_read_at(consent) is None
+    assert last_reads(consent.doctor) == {}
+    read(make_consent(doctor=make_doctor(), insurance_provider=provider), at=NOW + DAY)
     read(consent, at=NOW - DAY)
     read(consent, at=NOW)
 
@@ -190,7 +191,27 @@ def test_the_last_read_is_one_that_the_insurer_made_itself(consent: Consent) -> 
         consent, Reader(Access.Reader.PUSH, provider.pk, provider.pk), Access.Call.PUSH, NOW + DAY
     )
 
-    assert last_read_at(consent) == NOW
+    assert last_reads(consent.doctor) == {provider.pk: NOW}
+
+
+def test_each_card_says_when_it_was_last_read(client: Client, user: User, consent: Consent) -> None:
+    make_consent(doctor=user.doctor)
+    make_provider()
+    read(consent)
+
+    page = shown(client, reverse("docport:insurers"))
+
+    assert page.count("Last read: ") == 2
+    assert page.count("Last read: never.") == 1
+    assert "Last read: <time" in page
+    assert "Monday 23 November 2026, 9am" in page
+
+
+def test_the_last_read_is_found_among_many_pushes_by_its_own_index(consent: Consent) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+
+    assert "access_last_read" in Access.objects.reads().filter(consent=consent)[:1].explain()
 
 
 def test_neither_page_nor_file_walks_through_what_others_read(consent: Consent) -> None:

@@ -167,7 +167,7 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(
         make_sync(doctor=user.doctor, insurance_provider=provider)
     client.force_login(user)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(reverse("docport:insurers"))
 
     assert ProviderDoctorSync.objects.count() == 8

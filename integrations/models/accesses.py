@@ -36,6 +36,8 @@ class AccessCall(models.TextChoices):
     PUSH = "push", "Was sent your data"
 
 
+# Webhooks and pushes show something too, but DocPort decides when.
+READS_ITSELF = (AccessReader.API_KEY, AccessReader.OAUTH_CLIENT)
 _HOUR = timedelta(hours=1)
 _CALL, _CLASS = AccessCall, DataClass
 SHOWN_BY: dict[str, tuple[DataClass, ...]] = {
@@ -57,6 +59,10 @@ SHOWN_BY: dict[str, tuple[DataClass, ...]] = {
 
 class AccessQuerySet(models.QuerySet["Access"]):
     """Which accesses."""
+
+    def reads(self) -> "AccessQuerySet":
+        """Keep those that an insurer's systems made themselves, the newest first."""
+        return self.filter(reader_kind__in=READS_ITSELF).order_by("-hour", "-last_at")
 
     def between(self, starts_at: datetime | None, ends_at: datetime | None) -> "AccessQuerySet":
         """Keep what happened in a period of aware instants; `None` leaves that end open.
@@ -116,6 +122,12 @@ class Access(models.Model):
         ]
         indexes = [
             models.Index(fields=["doctor", "-hour", "-id"], name="access_by_doctor"),
+            # Without `last_at`, which changes every second: the rows of an hour are few.
+            models.Index(
+                fields=["consent", "-hour"],
+                condition=Q(reader_kind__in=READS_ITSELF),
+                name="access_last_read",
+            ),
             # Rows come in the order of time, so that a few bytes for many of them will do.
             BrinIndex(fields=["hour"], autosummarize=True, name="access_by_hour"),
         ]
