@@ -174,6 +174,53 @@ def test_a_removed_row_is_named() -> None:
         verify()
 
 
+def insert_at(position: int, link: str) -> AuditLog:
+    """Put a forged row and its link into the chain, and move the others up."""
+    forged = ledger.record("doctor.activated", subject=make_doctor(), by=None, at=NOW)
+    sql("UPDATE audit_seals SET position = position + 1000 WHERE position >= %s", position)
+    sql("INSERT INTO audit_seals VALUES (%s, %s, %s, %s)", position, link, NOW, forged.pk)
+    sql("UPDATE audit_seals SET position = position - 999 WHERE position > 1000")
+    return forged
+
+
+def test_an_inserted_row_is_named() -> None:
+    record(3)
+    actions.seal_audit(at=NOW)
+
+    forged = insert_at(2, "f" * 64)
+
+    with pytest.raises(CommandError, match=f"row 2, changed: audit row {forged.pk}"):
+        verify()
+
+
+def test_an_inserted_row_whose_link_fits_shows_at_the_next() -> None:
+    rows = record(3)
+    actions.seal_audit(at=NOW)
+    forged = insert_at(2, "f" * 64)
+
+    fitting = chain.link(AuditSeal.objects.get(position=1).hash, forged)
+    sql("UPDATE audit_seals SET hash = %s WHERE position = 2", fitting)
+
+    with pytest.raises(CommandError, match=f"row 3, changed: audit row {rows[1].pk}"):
+        verify()
+
+
+@pytest.mark.parametrize("with_links", [False, True])
+def test_rows_in_another_order_are_named(*, with_links: bool) -> None:
+    rows = record(4)
+    actions.seal_audit(at=NOW)
+    second, third = AuditSeal.objects.filter(position__in=(2, 3))
+
+    sql("DELETE FROM audit_seals WHERE position IN (2, 3)")
+    for place, other in ((second, third), (third, second)):
+        link = other.hash if with_links else place.hash
+        values = (place.position, link, NOW, other.audit_log_id)
+        sql("INSERT INTO audit_seals VALUES (%s, %s, %s, %s)", *values)
+
+    with pytest.raises(CommandError, match=f"row 2, changed: audit row {rows[2].pk}"):
+        verify()
+
+
 def test_a_sealed_row_is_not_removed_without_its_link() -> None:
     rows = record(1)
     actions.seal_audit(at=NOW)
