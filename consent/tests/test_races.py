@@ -17,8 +17,10 @@ THREADS = 6
 # What may follow what: a history is a walk along these.
 AFTER = {
     None: {"given"},
-    "given": {"changed", "withdrawn"},
-    "changed": {"changed", "withdrawn"},
+    "given": {"changed", "asked_again", "withdrawn"},
+    "changed": {"changed", "asked_again", "withdrawn"},
+    "asked_again": {"confirmed", "withdrawn"},
+    "confirmed": {"changed", "asked_again", "withdrawn"},
     "withdrawn": {"given"},
 }
 
