@@ -4,17 +4,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from consent.models import Consent, DataClass
 from consent.notices import Notice
+from registry.wording import full_date
 
 OPEN_ENDED = "open"
 AS_NOW = "as_now"
 MONTHS = {"6_months": 6, "1_year": 12}
 PERIODS = [
-    (OPEN_ENDED, "Until I withdraw"),
-    ("6_months", "For 6 months"),
-    ("1_year", "For 1 year"),
+    (OPEN_ENDED, _("Until I withdraw")),
+    ("6_months", _("For 6 months")),
+    ("1_year", _("For 1 year")),
 ]
 
 
@@ -22,18 +25,18 @@ class ConsentForm(forms.Form):
     """What to share and for how long; `notice` holds the hash of the words that were read."""
 
     data_classes = forms.MultipleChoiceField(
-        label="What you share",
+        label=_("What you share"),
         choices=DataClass.choices,
         widget=forms.CheckboxSelectMultiple,
         initial=[DataClass.PROFILE],
-        error_messages={"required": "Choose what to share."},
+        error_messages={"required": _("Choose what to share.")},
     )
     period = forms.ChoiceField(
-        label="For how long",
+        label=_("For how long"),
         choices=PERIODS,
         widget=forms.RadioSelect,
         initial=OPEN_ENDED,
-        error_messages={"required": "Choose for how long."},
+        error_messages={"required": _("Choose for how long.")},
     )
     notice = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -53,19 +56,23 @@ class ConsentForm(forms.Form):
             self.initial = {"data_classes": standing.data_classes, "period": OPEN_ENDED}
         if standing is not None and standing.chosen_end is not None:
             until = standing.chosen_end.astimezone(zone)
-            label = f"Until {until:%A} {until.day} {until:%B %Y}, as now"
+            label = gettext("Until %(date)s, as now") % {"date": full_date(until)}
             self.fields["period"].choices = [(AS_NOW, label), *PERIODS]  # type: ignore[attr-defined]  # A choice field's.
             self.initial["period"] = AS_NOW
 
     def clean_data_classes(self) -> list[str]:
         chosen: list[str] = self.cleaned_data["data_classes"]
         if DataClass.PROFILE not in chosen:
-            raise forms.ValidationError("Tick Profile too: without it nobody knows who you are.")
+            raise forms.ValidationError(
+                gettext("Tick Profile too: without it nobody knows who you are.")
+            )
         return chosen
 
     def clean(self) -> None:
         if self.cleaned_data.get("notice") != self.words.sha256:
-            raise forms.ValidationError("The words of this page changed. Please read them again.")
+            raise forms.ValidationError(
+                gettext("The words of this page changed. Please read them again.")
+            )
 
     def expires_at(self, at: datetime) -> datetime | None:
         """Give the end of the chosen period that begins at the aware instant `at`."""

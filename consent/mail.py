@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from consent.models import ConsentMail
 from consent.notices import notice_for
-from registry.models import Doctor, InsuranceProvider
+from registry.models import Doctor, InsuranceProvider, User
 
 _TEMPLATES = {
     ConsentMail.Kind.ASKED: "asked",
@@ -31,21 +31,21 @@ class Letter:
 
 
 def letter(mail: ConsentMail, doctor: Doctor) -> Letter:
-    """Write a mail to a doctor, with times in the doctor's zone.
+    """Write a mail to a doctor, in the doctor's language and with times in their zone.
 
     What an insurer writes itself is not repeated in our mails: it is read on the page.
     """
-    about = mail.about
+    about, language = mail.about, _language_of(doctor)
     provider = about.insurance_provider
     page = reverse("docport:insurer", args=[provider.slug])
     context = {
         "mail": mail,
         "doctor": doctor,
         "provider": provider,
-        "data_classes": _names(provider, about.data_classes),
+        "data_classes": _names(provider, about.data_classes, language),
         "page": f"{settings.BASE_URL}{page}",
     }
-    with timezone.override(ZoneInfo(doctor.timezone)):
+    with timezone.override(ZoneInfo(doctor.timezone)), translation.override(language):
         subject = _rendered(mail, "subject.txt", context)
         return Letter(doctor.email, " ".join(subject.split()), _rendered(mail, "txt", context))
 
@@ -56,8 +56,13 @@ def _rendered(mail: ConsentMail, part: str, context: dict[str, Any]) -> str:
     return render_to_string(f"consent/mail/{name}.{part}", context).strip() + "\n"
 
 
-def _names(provider: InsuranceProvider, codes: list[str]) -> str:
+def _language_of(doctor: Doctor) -> str:
+    accounts = User.objects.filter(doctor=doctor, role=User.Role.DOCTOR)
+    return accounts.values_list("language", flat=True).first() or User.UiLanguage.EN
+
+
+def _names(provider: InsuranceProvider, codes: list[str], language: str) -> str:
     notice = notice_for(
-        insurer=provider.name, information_use=provider.information_use, language="en"
+        insurer=provider.name, information_use=provider.information_use, language=language
     )
     return ", ".join(piece.name for piece in notice.of(codes))

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext
 
 from consent.models import DataClass
 from registry.models import Doctor, DoctorCredential, DoctorLocation
 from registry.reference import Language
+from registry.wording import full_date
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,20 @@ def previews(doctor: Doctor, *, at: datetime) -> dict[str, list[Shown]]:
 def _profile(doctor: Doctor, places: Iterable[DoctorLocation]) -> list[Shown]:
     years = doctor.years_of_experience
     lines = {
-        "Name": doctor.full_name,
-        "Registered with": doctor.get_registration_council_display(),
-        "Registration number": doctor.registration_number,
-        "HPR ID": doctor.hpr_id,
-        "Specialization": doctor.get_specialization_display(),
-        "Languages": ", ".join(Language(code).label for code in doctor.languages),
-        "Years of experience": None if years is None else str(years),
-        "Fee": None if doctor.fee is None else f"₹{doctor.fee}",
-        "Email": doctor.email,
-        "Phone": doctor.phone,
-        "Time zone": doctor.timezone,
+        gettext("Name"): doctor.full_name,
+        gettext("Registered with"): doctor.get_registration_council_display(),
+        gettext("Registration number"): doctor.registration_number,
+        gettext("HPR ID"): doctor.hpr_id,
+        gettext("Specialization"): doctor.get_specialization_display(),
+        gettext("Languages"): ", ".join(str(Language(code).label) for code in doctor.languages),
+        gettext("Years of experience"): None if years is None else str(years),
+        gettext("Fee"): None if doctor.fee is None else f"₹{doctor.fee}",
+        gettext("Email"): doctor.email,
+        gettext("Phone"): doctor.phone,
+        gettext("Time zone"): doctor.timezone,
     }
     shown = [Shown(label, (value,) if value else ()) for label, value in lines.items()]
-    return [*shown, Shown("Places", tuple(map(_place, places)))]
+    return [*shown, Shown(gettext("Places"), tuple(map(_place, places)))]
 
 
 def _place(place: DoctorLocation) -> str:
@@ -57,7 +60,10 @@ def _place(place: DoctorLocation) -> str:
     if place.phone:
         parts.append(place.phone)
     if place.latitude is not None:
-        parts.append(f"at {place.latitude}, {place.longitude}")
+        parts.append(
+            gettext("at %(latitude)s, %(longitude)s")
+            % {"latitude": place.latitude, "longitude": place.longitude}
+        )
     return ", ".join(parts)
 
 
@@ -65,12 +71,9 @@ def _credential(credential: DoctorCredential, zone: ZoneInfo) -> Shown:
     assert credential.verified_at is not None
     lines = [
         f"{credential.degree}, {credential.institution}, {credential.year}",
-        f"Verified on {_day(credential.verified_at.astimezone(zone))}",
+        gettext("Verified on %(date)s")
+        % {"date": full_date(credential.verified_at.astimezone(zone))},
     ]
     if credential.valid_until is not None:
-        lines.append(f"Valid until {_day(credential.valid_until)}")
+        lines.append(gettext("Valid until %(date)s") % {"date": full_date(credential.valid_until)})
     return Shown(credential.get_kind_display(), tuple(lines))
-
-
-def _day(day: date) -> str:
-    return f"{day:%A} {day.day} {day:%B %Y}"

@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from consent.models import Consent, insurers_for
@@ -31,23 +33,23 @@ _HEADER = [
 class AccessFilter(forms.Form):
     """Which accesses to show; the days are the doctor's own."""
 
-    insurer = forms.ChoiceField(required=False, label="Insurer")
+    insurer = forms.ChoiceField(required=False, label=_("Insurer"))
     since = forms.DateField(
-        required=False, label="From", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        required=False, label=_("From"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
     )
     until = forms.DateField(
-        required=False, label="To", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        required=False, label=_("To"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
     )
 
     def __init__(self, *args: Any, providers: Iterable[InsuranceProvider], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(provider.slug, provider.name) for provider in providers]
-        self.fields["insurer"].choices = [("", "All insurers"), *choices]  # type: ignore[attr-defined]  # A ChoiceField's.
+        self.fields["insurer"].choices = [("", gettext("All insurers")), *choices]  # type: ignore[attr-defined]  # A ChoiceField's.
 
     def clean(self) -> dict[str, Any]:
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since and until and until < since:
-            self.add_error("until", ValidationError("It cannot be before the first day."))
+            self.add_error("until", ValidationError(gettext("It cannot be before the first day.")))
         return self.cleaned_data
 
     def found_for(self, doctor: Doctor) -> AccessQuerySet:
@@ -142,9 +144,12 @@ def _names(providers: Iterable[InsuranceProvider]) -> dict[UUID, str]:
     clients = ApiClient.objects.filter(**theirs).select_related("oauth")
     endpoints = WebhookEndpoint.objects.filter(**theirs).only("url")
     return (
-        {key.pk: f"Key {key}" for key in keys}
-        | {client.pk: f"System {client}" for client in clients}
-        | {endpoint.pk: f"Webhook to {endpoint}" for endpoint in endpoints}
+        {key.pk: gettext("Key %(key)s") % {"key": key} for key in keys}
+        | {client.pk: gettext("System %(client)s") % {"client": client} for client in clients}
+        | {
+            endpoint.pk: gettext("Webhook to %(endpoint)s") % {"endpoint": endpoint}
+            for endpoint in endpoints
+        }
     )
 
 

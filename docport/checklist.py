@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from consent.models import Consent
 from registry.models import Doctor, DoctorCredential, DoctorLocation
@@ -16,13 +17,18 @@ CredentialStatus = DoctorCredential.Status
 
 
 class State(Enum):
-    """How a task stands; the value is what the doctor reads."""
+    """How a task stands; the value is what the doctor reads, in English."""
 
-    NOT_STARTED = "Not started"
-    IN_PROGRESS = "In progress"
-    BEING_CHECKED = "Being checked"
-    DONE = "Done"
-    NEEDS_CHANGE = "Needs a change"
+    NOT_STARTED = gettext_noop("Not started")
+    IN_PROGRESS = gettext_noop("In progress")
+    BEING_CHECKED = gettext_noop("Being checked")
+    DONE = gettext_noop("Done")
+    NEEDS_CHANGE = gettext_noop("Needs a change")
+
+    @property
+    def words(self) -> str:
+        """Say it in the language of the page."""
+        return gettext(self.value)
 
     @property
     def tone(self) -> str:
@@ -95,9 +101,11 @@ def checklist(facts: Facts) -> Checklist:
     before = (
         _details(facts.doctor),
         _registration(facts.doctor),
-        Task("Place of work", reverse("registry:place_add"), _yes_or_no(met=facts.has_place)),
+        Task(
+            gettext("Place of work"), reverse("registry:place_add"), _yes_or_no(met=facts.has_place)
+        ),
         _certificate(facts),
-        Task("Weekly hours", reverse("scheduling:hours"), _yes_or_no(met=facts.has_hours)),
+        Task(gettext("Weekly hours"), reverse("scheduling:hours"), _yes_or_no(met=facts.has_hours)),
     )
     return Checklist((*before, _sending(facts.doctor, before[:4]), _insurers(facts)))
 
@@ -125,20 +133,20 @@ def _details(doctor: Doctor) -> Task:
     needed = (doctor.full_name, doctor.phone, doctor.specialization)
     begun = State.IN_PROGRESS if any(needed) else State.NOT_STARTED
     state = State.DONE if all(needed) else begun
-    return Task("Your details", reverse("registry:profile"), state)
+    return Task(gettext("Your details"), reverse("registry:profile"), state)
 
 
 def _registration(doctor: Doctor) -> Task:
     state = _yes_or_no(met=bool(doctor.registration_number))
     page = reverse("registry:profile_edit", args=["registration"])
-    return Task("Council registration", page, state)
+    return Task(gettext("Council registration"), page, state)
 
 
 def _certificate(facts: Facts) -> Task:
     state, note = _certificate_state(facts)
     page = "registry:credential_list" if facts.credentials else "registry:credential_add"
     waits = state in {State.IN_PROGRESS, State.BEING_CHECKED}
-    return Task("Degree certificate", reverse(page), state, note, waits)
+    return Task(gettext("Degree certificate"), reverse(page), state, note, waits)
 
 
 def _certificate_state(facts: Facts) -> tuple[State, str]:
@@ -150,9 +158,9 @@ def _certificate_state(facts: Facts) -> tuple[State, str]:
     if any(_vouches(credential, facts.today) for credential in facts.credentials):
         return State.DONE, ""
     if CredentialStatus.UPLOADED in by_status:
-        return State.IN_PROGRESS, "It is checked once you send your profile."
+        return State.IN_PROGRESS, gettext("It is checked once you send your profile.")
     if facts.credentials:
-        return State.NEEDS_CHANGE, "It has run out. Upload the one that is valid now."
+        return State.NEEDS_CHANGE, gettext("It has run out. Upload the one that is valid now.")
     return State.NOT_STARTED, ""
 
 
@@ -164,24 +172,31 @@ def _vouches(credential: DoctorCredential, today: date) -> bool:
 
 
 def _sending(doctor: Doctor, before: tuple[Task, ...]) -> Task:
-    title, page = "Check your answers and send", reverse("registry:submit")
+    title, page = gettext("Check your answers and send"), reverse("registry:submit")
     if doctor.status == Doctor.Status.ACTIVE:
         return Task(title, page, State.DONE)
     if doctor.status == Doctor.Status.SUBMITTED:
-        note = "We compare what you wrote with your certificate."
+        note = gettext("We compare what you wrote with your certificate.")
         return Task(title, page, State.BEING_CHECKED, note, waits_for_us=True)
     if doctor.status == Doctor.Status.SUSPENDED:
-        note = "Your profile is suspended. No insurer can see you."
+        note = gettext("Your profile is suspended. No insurer can see you.")
         return Task(title, page, State.NEEDS_CHANGE, note, waits_for_us=True)
     lacking = [task.title.lower() for task in before if task.asks_for_something]
-    note = f"First: {', '.join(lacking)}." if lacking else "Everything is there. Send it now."
+    if lacking:
+        note = gettext("First: %(tasks)s.") % {"tasks": ", ".join(lacking)}
+    else:
+        note = gettext("Everything is there. Send it now.")
     return Task(title, page, State.NOT_STARTED, note)
 
 
 def _insurers(facts: Facts) -> Task:
     is_active = facts.doctor.status == Doctor.Status.ACTIVE
-    note = "" if is_active else "You can choose once your profile is checked."
+    note = "" if is_active else gettext("You can choose once your profile is checked.")
     state = _yes_or_no(met=facts.is_visible)
     return Task(
-        "Choose insurers", reverse("docport:insurers"), state, note, waits_for_us=not is_active
+        gettext("Choose insurers"),
+        reverse("docport:insurers"),
+        state,
+        note,
+        waits_for_us=not is_active,
     )

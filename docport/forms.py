@@ -3,8 +3,9 @@
 from typing import Any
 
 from allauth.account import forms
+from django.utils.translation import gettext_lazy as _
 
-RULES = "At least 10 characters, and not one that is easy to guess."
+RULES = _("At least 10 characters, and not one that is easy to guess.")
 
 
 class _OurWords:

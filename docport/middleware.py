@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from integrations.api.problems import Problem, as_http
+from registry.models import User
 
 _API = re.compile("/api/(?!docs/)")
 # What machines and admins read is English always: the API with its documentation, keys, health.
@@ -47,14 +48,15 @@ class LanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if _ENGLISH.match(request.path):
             return self.get_response(request)
-        is_known = request.user.is_authenticated
-        language = (
-            request.user.language if is_known else translation.get_language_from_request(request)
-        )
+        if isinstance(request.user, User):
+            language, vary = request.user.language, ["Cookie"]
+        else:
+            language = translation.get_language_from_request(request)
+            vary = ["Accept-Language", "Cookie"]
         with translation.override(language):
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", translation.get_language() or language)
-        patch_vary_headers(response, ("Cookie",) if is_known else ("Accept-Language", "Cookie"))
+        patch_vary_headers(response, vary)
         return response
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Subquery
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from consent.actions import REMINDED_BEFORE
 from consent.models import Consent, ConsentRequest
@@ -17,7 +18,7 @@ from docport.in_step import in_step, moment, syncs_of
 from integrations.models import ProviderDoctorSync
 from registry.models import Doctor, InsuranceProvider
 from scheduling.models import Appointment, AvailabilityException
-from scheduling.wording import clock, day_and_month, full_date, span
+from scheduling.wording import clock, day_and_month, from_to, full_date, span
 
 Status = Appointment.Status
 
@@ -106,7 +107,7 @@ def today_of(doctor: Doctor, *, at: datetime) -> Today:
     insurers = _insurers(doctor, providers, local)
     facts = facts_of(doctor, at=at)
     return Today(
-        greeting=f"{_greeting(local)}, {doctor.addressed_as}",
+        greeting=_greeting(local) % {"name": doctor.addressed_as},
         date=full_date(local.date()),
         visits=visits,
         next_visit=_next_visit(doctor, visits, local),
@@ -120,8 +121,12 @@ def today_of(doctor: Doctor, *, at: datetime) -> Today:
 
 def _greeting(local: datetime) -> str:
     if local.time() < time(12):
-        return "Good morning"
-    return "Good afternoon" if local.time() < time(17) else "Good evening"
+        return gettext("Good morning, %(name)s")
+    return (
+        gettext("Good afternoon, %(name)s")
+        if local.time() < time(17)
+        else gettext("Good evening, %(name)s")
+    )
 
 
 def _visits(doctor: Doctor, local: datetime) -> list[Visit]:
@@ -153,7 +158,9 @@ def _leave_in_words(row: AvailabilityException, local: datetime) -> str:
     zone = ZoneInfo(row.location.timezone) if row.location else local.tzinfo
     starts, ends = row.starts_at.astimezone(zone), row.ends_at.astimezone(zone)
     words = span(starts, ends, year=local.year)
-    return f"{words}, at {row.location.name}" if row.location else words
+    if row.location is None:
+        return words
+    return gettext("%(times)s, at %(place)s") % {"times": words, "place": row.location.name}
 
 
 def _next_visit(doctor: Doctor, visits: Iterable[Visit], local: datetime) -> Visit | None:
@@ -172,8 +179,8 @@ def _visit(row: Appointment, local: datetime) -> Visit:
     )
     return Visit(
         appointment=row,
-        day="Today" if starts.date() == local.date() else day_and_month(starts.date()),
-        hours=f"{clock(starts)} to {clock(ends)}",
+        day=gettext("Today") if starts.date() == local.date() else day_and_month(starts.date()),
+        hours=from_to(clock(starts), clock(ends)),
         tone=_TONES.get(Status(row.status), ""),
     )
 
@@ -203,7 +210,7 @@ def _insurers(doctor: Doctor, providers: Iterable[Any], local: datetime) -> list
 
 def _insurer(provider: Any, sync: ProviderDoctorSync | None, local: datetime) -> Insurer:
     if not provider.is_seeing:
-        return Insurer(provider, sees=False, state="Sees nothing", tone="")
+        return Insurer(provider, sees=False, state=gettext("Sees nothing"), tone="")
     found = in_step(provider, sync, local=local)
     return Insurer(provider, sees=True, state=found.state, tone=found.tone, note=found.note)
 
@@ -212,9 +219,10 @@ def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
     """Say which insurers wait for an answer, and which consents end soon."""
     asked = [
         Alarm(
-            f"{provider} asks to see you. You can answer until {moment(answer_by, local)}.",
+            gettext("%(provider)s asks to see you. You can answer until %(moment)s.")
+            % {"provider": provider, "moment": moment(answer_by, local)},
             reverse("docport:insurer", args=[provider.slug]),
-            f"Answer {provider}",
+            gettext("Answer %(provider)s") % {"provider": provider},
         )
         for provider in providers
         if (answer_by := provider.answer_by)
@@ -223,12 +231,16 @@ def _waiting(providers: Iterable[Any], local: datetime) -> list[Alarm]:
 
 
 def _ending(provider: Any, local: datetime) -> Alarm:
-    until, page = moment(provider.ends_at, local), reverse("consent:give", args=[provider.slug])
+    page = reverse("consent:give", args=[provider.slug])
+    words = {"provider": provider, "moment": moment(provider.ends_at, local)}
     if provider.asked_again_at:
-        text = f"What you agreed to with {provider} has new words. It sees you until {until}"
-        return Alarm(f"{text}, unless you say yes again.", page, f"Read and confirm {provider}")
-    text = f"{provider} sees you only until {until}."
-    return Alarm(text, page, f"Choose a new period for {provider}")
+        text = gettext(
+            "What you agreed to with %(provider)s has new words. "
+            "It sees you until %(moment)s, unless you say yes again."
+        )
+        return Alarm(text % words, page, gettext("Read and confirm %(provider)s") % words)
+    text = gettext("%(provider)s sees you only until %(moment)s.")
+    return Alarm(text % words, page, gettext("Choose a new period for %(provider)s") % words)
 
 
 def _warnings(facts: Facts, insurers: list[Insurer]) -> list[Alarm]:
@@ -236,9 +248,9 @@ def _warnings(facts: Facts, insurers: list[Insurer]) -> list[Alarm]:
         return []
     found = []
     if not facts.has_hours:
-        text = "You have set no hours, so insurers see no free times."
-        found.append(Alarm(text, reverse("scheduling:hours"), "Set your hours"))
+        text = gettext("You have set no hours, so insurers see no free times.")
+        found.append(Alarm(text, reverse("scheduling:hours"), gettext("Set your hours")))
     if not any(insurer.sees for insurer in insurers):
-        text = "No insurer can see you, so nobody can book."
-        found.append(Alarm(text, reverse("docport:insurers"), "Choose insurers"))
+        text = gettext("No insurer can see you, so nobody can book.")
+        found.append(Alarm(text, reverse("docport:insurers"), gettext("Choose insurers")))
     return found

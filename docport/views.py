@@ -62,7 +62,7 @@ def setup(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def insurers(request: SignedInRequest) -> HttpResponse:
     doctor, at = doctor_of(request), now()
-    standings = standings_of(doctor, insurers_for(doctor), at=at)
+    standings = standings_of(doctor, insurers_for(doctor), at=at, language=request.user.language)
     syncs, local, read = syncs_of(doctor), local_to(doctor, at), last_reads(doctor)
     context = {
         "doctor": doctor,
@@ -89,7 +89,7 @@ def _in_step(
 def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
     doctor, at = doctor_of(request), now()
     provider = get_object_or_404(insurers_for(doctor), slug=slug)
-    standing = standing_with(doctor, provider, at=at)
+    standing = standing_with(doctor, provider, at=at, language=request.user.language)
     history = ConsentEvent.objects.between(doctor, provider).select_related("by")
     syncs = syncs_of(doctor) if standing.is_seeing else {}
     context = {
@@ -159,7 +159,7 @@ def language(request: HttpRequest) -> HttpResponse:
         max_age=settings.LANGUAGE_COOKIE_AGE,
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     return answer
 

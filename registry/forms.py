@@ -1,7 +1,7 @@
 import re
 from datetime import date
 from functools import cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -9,6 +9,8 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms.renderers import TemplatesSetting
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry.certificates import ACCEPTED
 from registry.models import Doctor, DoctorCredential, DoctorLocation
@@ -19,6 +21,13 @@ from registry.reference import (
     State,
     canonical_registration,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django_stubs_ext import StrOrPromise
+
+    Choices = Sequence[tuple[str, StrOrPromise]]
 
 MEGABYTE = 1024 * 1024
 OLDEST_YEAR = 1940
@@ -41,9 +50,9 @@ def zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in sorted([*places, "UTC"])]
 
 
-def or_choose(choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def or_choose(choices: "Choices") -> "Choices":
     """Put an empty first line before the choices of a select."""
-    return [("", "Choose one"), *choices]
+    return [("", _("Choose one")), *choices]
 
 
 class NameField(forms.CharField):
@@ -57,7 +66,7 @@ class PhoneField(forms.CharField):
     """A phone number as people write it, an Indian one where no country is given; gives E.164."""
 
     def __init__(self, **options: Any) -> None:
-        given: dict[str, Any] = {"max_length": 30, "label": "Phone"}
+        given: dict[str, Any] = {"max_length": 30, "label": _("Phone")}
         super().__init__(**(given | options))
         self.widget.input_type = "tel"
         self.widget.attrs["autocomplete"] = "tel"
@@ -83,13 +92,15 @@ class PhoneField(forms.CharField):
 
 
 def _no_phone() -> ValidationError:
-    return ValidationError("Enter a full phone number, such as 98450 12345 or +44 20 7946 0958.")
+    return ValidationError(
+        gettext("Enter a full phone number, such as 98450 12345 or +44 20 7946 0958.")
+    )
 
 
 class SectionForm(forms.Form):
     """One section of the profile, edited on a page of its own."""
 
-    title: ClassVar[str]
+    title: ClassVar["StrOrPromise"]
 
     def __init__(self, data: Any = None, *, doctor: Doctor) -> None:
         super().__init__(data, initial=self.values_of(doctor))
@@ -99,47 +110,50 @@ class SectionForm(forms.Form):
 
 
 class IdentityForm(SectionForm):
-    title = "Name, languages and fee"
+    title = _("Name, languages and fee")
 
     full_name = NameField(
         max_length=120,
-        label="Full name",
-        help_text="As on your council registration, without Dr.",
+        label=_("Full name"),
+        help_text=_("As on your council registration, without Dr."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    years_of_experience = forms.IntegerField(min_value=0, max_value=80, label="Years of experience")
+    years_of_experience = forms.IntegerField(
+        min_value=0, max_value=80, label=_("Years of experience")
+    )
     languages = forms.MultipleChoiceField(
         choices=Language.choices,
-        label="Languages you consult in",
+        label=_("Languages you consult in"),
         widget=forms.CheckboxSelectMultiple,
     )
     fee = forms.DecimalField(
         min_value=0,
         max_digits=8,
         decimal_places=2,
-        label="Consultation fee in rupees",
-        help_text="For a first visit. You can change it at any time.",
+        label=_("Consultation fee in rupees"),
+        help_text=_("For a first visit. You can change it at any time."),
     )
 
 
 class RegistrationForm(SectionForm):
-    title = "Registration"
+    title = _("Registration")
 
     registration_council = forms.ChoiceField(
-        choices=or_choose(Council.choices), label="Medical council"
+        choices=or_choose(Council.choices), label=_("Medical council")
     )
     registration_number = forms.CharField(
         max_length=30,
-        label="Registration number",
-        help_text="As on your registration certificate, such as 45123 or 2011/08/1234.",
+        label=_("Registration number"),
+        help_text=_("As on your registration certificate, such as 45123 or 2011/08/1234."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     hpr_id = forms.CharField(
         max_length=20,
         required=False,
-        label="HPR ID",
-        help_text="14 digits from the Healthcare Professionals Registry, such as "
-        "21-1521-3828-3227.",
+        label=_("HPR ID"),
+        help_text=_(
+            "14 digits from the Healthcare Professionals Registry, such as 21-1521-3828-3227."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )
 
@@ -156,31 +170,37 @@ class RegistrationForm(SectionForm):
         council = self.cleaned_data.get("registration_council", "")
         canonical = canonical_registration(council, written) or ""
         if not re.fullmatch(r"[A-Z0-9][A-Z0-9/.-]*", canonical.removeprefix(f"{council}-")):
-            raise ValidationError("Use only letters, digits, / . and - in the registration number.")
+            raise ValidationError(
+                gettext("Use only letters, digits, / . and - in the registration number.")
+            )
         return canonical
 
     def clean_hpr_id(self) -> str:
         digits = re.sub(r"[\s-]", "", self.cleaned_data["hpr_id"])
         if digits and not re.fullmatch(r"[0-9]{14}", digits):
-            raise ValidationError("An HPR ID has 14 digits, such as 21-1521-3828-3227.")
+            raise ValidationError(gettext("An HPR ID has 14 digits, such as 21-1521-3828-3227."))
         return digits
 
 
 class PracticeForm(SectionForm):
-    title = "Practice"
+    title = _("Practice")
 
-    specialization = forms.ChoiceField(choices=or_choose(Specialization.choices))
+    specialization = forms.ChoiceField(
+        choices=or_choose(Specialization.choices), label=_("Specialization")
+    )
     timezone = forms.ChoiceField(
         choices=zones,
-        label="Your time zone",
-        help_text="Your own days and lists are shown in it. Each place has a zone for its hours.",
+        label=_("Your time zone"),
+        help_text=_(
+            "Your own days and lists are shown in it. Each place has a zone for its hours."
+        ),
     )
 
 
 class ContactForm(SectionForm):
-    title = "Phone"
+    title = _("Phone")
 
-    phone = PhoneField(help_text="A number where we and insurers can reach your practice.")
+    phone = PhoneField(help_text=_("A number where we and insurers can reach your practice."))
 
 
 SECTIONS: dict[str, type[SectionForm]] = {
@@ -192,30 +212,32 @@ SECTIONS: dict[str, type[SectionForm]] = {
 
 
 class PlaceForm(forms.Form):
-    name = NameField(max_length=120, label="Name of the place", help_text="Such as City Clinic.")
-    address = NameField(max_length=240, label="Street and area")
+    name = NameField(
+        max_length=120, label=_("Name of the place"), help_text=_("Such as City Clinic.")
+    )
+    address = NameField(max_length=240, label=_("Street and area"))
     city = NameField(max_length=80)
-    state = forms.ChoiceField(choices=or_choose(State.choices), label="State or territory")
+    state = forms.ChoiceField(choices=or_choose(State.choices), label=_("State or territory"))
     pin = forms.RegexField(
         r"^[1-9][0-9]{5}$",
-        label="PIN code",
-        error_messages={"invalid": "A PIN code has 6 digits, such as 560011."},
+        label=_("PIN code"),
+        error_messages={"invalid": _("A PIN code has 6 digits, such as 560011.")},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "postal-code"}),
     )
-    phone = PhoneField(required=False, label="Phone of the place")
+    phone = PhoneField(required=False, label=_("Phone of the place"))
     timezone = forms.ChoiceField(
         choices=zones,
         initial="Asia/Kolkata",
-        label="Time zone",
-        help_text="The hours you set for this place are in this zone.",
+        label=_("Time zone"),
+        help_text=_("The hours you set for this place are in this zone."),
     )
 
 
 class PlaceEditForm(PlaceForm):
     is_active = forms.BooleanField(
         required=False,
-        label="I see patients here",
-        help_text="Without it, insurers are offered no times here. Booked appointments stay.",
+        label=_("I see patients here"),
+        help_text=_("Without it, insurers are offered no times here. Booked appointments stay."),
     )
 
     def __init__(self, data: Any = None, *, location: DoctorLocation) -> None:
@@ -224,21 +246,23 @@ class PlaceEditForm(PlaceForm):
 
 
 class CredentialForm(forms.Form):
-    kind = forms.ChoiceField(choices=DoctorCredential.Kind.choices, label="What it is")
+    kind = forms.ChoiceField(choices=DoctorCredential.Kind.choices, label=_("What it is"))
     degree = NameField(
-        max_length=80, label="Degree or title", help_text="Such as MBBS, or MD General Medicine."
+        max_length=80,
+        label=_("Degree or title"),
+        help_text=_("Such as MBBS, or MD General Medicine."),
     )
-    institution = NameField(max_length=160, label="University, college or council")
-    year = forms.IntegerField(min_value=OLDEST_YEAR, label="Year it was given")
+    institution = NameField(max_length=160, label=_("University, college or council"))
+    year = forms.IntegerField(min_value=OLDEST_YEAR, label=_("Year it was given"))
     valid_until = forms.DateField(
         required=False,
-        label="Valid until",
-        help_text="Only where it must be renewed.",
+        label=_("Valid until"),
+        help_text=_("Only where it must be renewed."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     certificate = forms.FileField(
-        label="Certificate",
-        help_text="A PDF with up to 50 pages, or a clear photo (JPEG or PNG), up to 10 MB.",
+        label=_("Certificate"),
+        help_text=_("A PDF with up to 50 pages, or a clear photo (JPEG or PNG), up to 10 MB."),
         widget=forms.FileInput(attrs={"accept": ",".join(ACCEPTED)}),
     )
 
@@ -249,13 +273,15 @@ class CredentialForm(forms.Form):
     def clean_year(self) -> int:
         year: int = self.cleaned_data["year"]
         if year > self.today.year:
-            raise ValidationError("The year it was given cannot be in the future.")
+            raise ValidationError(gettext("The year it was given cannot be in the future."))
         return year
 
     def clean_valid_until(self) -> date | None:
         last_day: date | None = self.cleaned_data["valid_until"]
         if last_day and last_day < self.today:
-            raise ValidationError("This certificate is no longer valid. Upload the renewed one.")
+            raise ValidationError(
+                gettext("This certificate is no longer valid. Upload the renewed one.")
+            )
         return last_day
 
     def clean_certificate(self) -> Any:
@@ -263,16 +289,19 @@ class CredentialForm(forms.Form):
         if file.size > settings.CERTIFICATE_MAX_BYTES:
             most = settings.CERTIFICATE_MAX_BYTES // MEGABYTE
             raise ValidationError(
-                f"The file has {file.size / MEGABYTE:.1f} MB, more than {most} MB. "
-                "Scan it in grey or at a lower resolution, and choose it again."
+                gettext(
+                    "The file has %(size)s MB, more than %(most)s MB. "
+                    "Scan it in grey or at a lower resolution, and choose it again."
+                )
+                % {"size": f"{file.size / MEGABYTE:.1f}", "most": most}
             )
         return file
 
 
 class SubmitForm(forms.Form):
     attest = forms.BooleanField(
-        label="I confirm that everything here is true and that these certificates are mine",
-        error_messages={"required": "Confirm that everything is true before you send it."},
+        label=_("I confirm that everything here is true and that these certificates are mine"),
+        error_messages={"required": _("Confirm that everything is true before you send it.")},
     )
 
 
@@ -285,16 +314,16 @@ class SeenForm(forms.Form):
 class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=500,
-        label="What is wrong, and what helps",
-        help_text="The doctor reads this.",
+        label=_("What is wrong, and what helps"),
+        help_text=_("The doctor reads this."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
 
 
 class ReceptionistForm(forms.Form):
-    email = forms.EmailField(help_text="They sign in with it, after they set a password.")
+    email = forms.EmailField(help_text=_("They sign in with it, after they set a password."))
     permissions = forms.MultipleChoiceField(
         choices=Doctor._meta.permissions,
-        label="What they may do",
+        label=_("What they may do"),
         widget=forms.CheckboxSelectMultiple,
     )

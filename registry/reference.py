@@ -3,33 +3,34 @@
 import re
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Specialization(models.TextChoices):
     """What a doctor practises; the codes never change meaning."""
 
-    CARDIOLOGY = "cardiology", "Cardiology"
-    DENTISTRY = "dentistry", "Dentistry"
-    DERMATOLOGY = "dermatology", "Dermatology"
-    DIABETOLOGY = "diabetology", "Diabetology"
-    ENDOCRINOLOGY = "endocrinology", "Endocrinology"
-    ENT = "ent", "Ear, nose and throat"
-    FAMILY_MEDICINE = "family_medicine", "Family medicine"
-    GASTROENTEROLOGY = "gastroenterology", "Gastroenterology"
-    GENERAL_MEDICINE = "general_medicine", "General medicine"
-    GENERAL_SURGERY = "general_surgery", "General surgery"
-    GYNAECOLOGY = "gynaecology", "Obstetrics and gynaecology"
-    NEPHROLOGY = "nephrology", "Nephrology"
-    NEUROLOGY = "neurology", "Neurology"
-    ONCOLOGY = "oncology", "Oncology"
-    OPHTHALMOLOGY = "ophthalmology", "Ophthalmology"
-    ORTHOPAEDICS = "orthopaedics", "Orthopaedics"
-    PAEDIATRICS = "paediatrics", "Paediatrics"
-    PHYSIOTHERAPY = "physiotherapy", "Physiotherapy"
-    PSYCHIATRY = "psychiatry", "Psychiatry"
-    PULMONOLOGY = "pulmonology", "Pulmonology"
-    RHEUMATOLOGY = "rheumatology", "Rheumatology"
-    UROLOGY = "urology", "Urology"
+    CARDIOLOGY = "cardiology", _("Cardiology")
+    DENTISTRY = "dentistry", _("Dentistry")
+    DERMATOLOGY = "dermatology", _("Dermatology")
+    DIABETOLOGY = "diabetology", _("Diabetology")
+    ENDOCRINOLOGY = "endocrinology", _("Endocrinology")
+    ENT = "ent", _("Ear, nose and throat")
+    FAMILY_MEDICINE = "family_medicine", _("Family medicine")
+    GASTROENTEROLOGY = "gastroenterology", _("Gastroenterology")
+    GENERAL_MEDICINE = "general_medicine", _("General medicine")
+    GENERAL_SURGERY = "general_surgery", _("General surgery")
+    GYNAECOLOGY = "gynaecology", _("Obstetrics and gynaecology")
+    NEPHROLOGY = "nephrology", _("Nephrology")
+    NEUROLOGY = "neurology", _("Neurology")
+    ONCOLOGY = "oncology", _("Oncology")
+    OPHTHALMOLOGY = "ophthalmology", _("Ophthalmology")
+    ORTHOPAEDICS = "orthopaedics", _("Orthopaedics")
+    PAEDIATRICS = "paediatrics", _("Paediatrics")
+    PHYSIOTHERAPY = "physiotherapy", _("Physiotherapy")
+    PSYCHIATRY = "psychiatry", _("Psychiatry")
+    PULMONOLOGY = "pulmonology", _("Pulmonology")
+    RHEUMATOLOGY = "rheumatology", _("Rheumatology")
+    UROLOGY = "urology", _("Urology")
 
 
 class Council(models.TextChoices):
@@ -66,60 +67,60 @@ class Council(models.TextChoices):
 class Language(models.TextChoices):
     """Languages a doctor consults in; ISO 639-1."""
 
-    ASSAMESE = "as", "Assamese"
-    BENGALI = "bn", "Bengali"
-    ENGLISH = "en", "English"
-    GUJARATI = "gu", "Gujarati"
-    HINDI = "hi", "Hindi"
-    KANNADA = "kn", "Kannada"
-    MALAYALAM = "ml", "Malayalam"
-    MARATHI = "mr", "Marathi"
-    ODIA = "or", "Odia"
-    PUNJABI = "pa", "Punjabi"
-    TAMIL = "ta", "Tamil"
-    TELUGU = "te", "Telugu"
-    URDU = "ur", "Urdu"
+    ASSAMESE = "as", _("Assamese")
+    BENGALI = "bn", _("Bengali")
+    ENGLISH = "en", _("English")
+    GUJARATI = "gu", _("Gujarati")
+    HINDI = "hi", _("Hindi")
+    KANNADA = "kn", _("Kannada")
+    MALAYALAM = "ml", _("Malayalam")
+    MARATHI = "mr", _("Marathi")
+    ODIA = "or", _("Odia")
+    PUNJABI = "pa", _("Punjabi")
+    TAMIL = "ta", _("Tamil")
+    TELUGU = "te", _("Telugu")
+    URDU = "ur", _("Urdu")
 
 
 class State(models.TextChoices):
     """States and union territories of India; ISO 3166-2 without its `IN-`."""
 
-    AN = "AN", "Andaman and Nicobar Islands"
-    AP = "AP", "Andhra Pradesh"
-    AR = "AR", "Arunachal Pradesh"
-    AS = "AS", "Assam"
-    BR = "BR", "Bihar"
-    CG = "CG", "Chhattisgarh"
-    CH = "CH", "Chandigarh"
-    DH = "DH", "Dadra and Nagar Haveli and Daman and Diu"
-    DL = "DL", "Delhi"
-    GA = "GA", "Goa"
-    GJ = "GJ", "Gujarat"
-    HP = "HP", "Himachal Pradesh"
-    HR = "HR", "Haryana"
-    JH = "JH", "Jharkhand"
-    JK = "JK", "Jammu and Kashmir"
-    KA = "KA", "Karnataka"
-    KL = "KL", "Kerala"
-    LA = "LA", "Ladakh"
-    LD = "LD", "Lakshadweep"
-    MH = "MH", "Maharashtra"
-    ML = "ML", "Meghalaya"
-    MN = "MN", "Manipur"
-    MP = "MP", "Madhya Pradesh"
-    MZ = "MZ", "Mizoram"
-    NL = "NL", "Nagaland"
-    OD = "OD", "Odisha"
-    PB = "PB", "Punjab"
-    PY = "PY", "Puducherry"
-    RJ = "RJ", "Rajasthan"
-    SK = "SK", "Sikkim"
-    TN = "TN", "Tamil Nadu"
-    TR = "TR", "Tripura"
-    TS = "TS", "Telangana"
-    UK = "UK", "Uttarakhand"
-    UP = "UP", "Uttar Pradesh"
-    WB = "WB", "West Bengal"
+    AN = "AN", _("Andaman and Nicobar Islands")
+    AP = "AP", _("Andhra Pradesh")
+    AR = "AR", _("Arunachal Pradesh")
+    AS = "AS", _("Assam")
+    BR = "BR", _("Bihar")
+    CG = "CG", _("Chhattisgarh")
+    CH = "CH", _("Chandigarh")
+    DH = "DH", _("Dadra and Nagar Haveli and Daman and Diu")
+    DL = "DL", _("Delhi")
+    GA = "GA", _("Goa")
+    GJ = "GJ", _("Gujarat")
+    HP = "HP", _("Himachal Pradesh")
+    HR = "HR", _("Haryana")
+    JH = "JH", _("Jharkhand")
+    JK = "JK", _("Jammu and Kashmir")
+    KA = "KA", _("Karnataka")
+    KL = "KL", _("Kerala")
+    LA = "LA", _("Ladakh")
+    LD = "LD", _("Lakshadweep")
+    MH = "MH", _("Maharashtra")
+    ML = "ML", _("Meghalaya")
+    MN = "MN", _("Manipur")
+    MP = "MP", _("Madhya Pradesh")
+    MZ = "MZ", _("Mizoram")
+    NL = "NL", _("Nagaland")
+    OD = "OD", _("Odisha")
+    PB = "PB", _("Punjab")
+    PY = "PY", _("Puducherry")
+    RJ = "RJ", _("Rajasthan")
+    SK = "SK", _("Sikkim")
+    TN = "TN", _("Tamil Nadu")
+    TR = "TR", _("Tripura")
+    TS = "TS", _("Telangana")
+    UK = "UK", _("Uttarakhand")
+    UP = "UP", _("Uttar Pradesh")
+    WB = "WB", _("West Bengal")
 
 
 def canonical_registration(council: str, number: str) -> str | None:

@@ -3,44 +3,55 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils.dateformat import format as formatted
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry.models import Doctor, DoctorCredential, DoctorRevision
 from registry.reference import Council, Language, Specialization, State
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django_stubs_ext import StrOrPromise
+
+    Labels = Mapping[str, StrOrPromise]
+
 _OF_PROFILE = {
-    "full_name": "Name",
-    "email": "Email",
-    "phone": "Phone",
-    "registration_council": "Registered with",
-    "registration_number": "Registration number",
-    "hpr_id": "HPR ID",
-    "specialization": "Specialization",
-    "languages": "Languages",
-    "years_of_experience": "Years of experience",
-    "fee": "Fee",
-    "timezone": "Time zone",
-    "status": "Status",
+    "full_name": _("Name"),
+    "email": _("Email"),
+    "phone": _("Phone"),
+    "registration_council": _("Registered with"),
+    "registration_number": _("Registration number"),
+    "hpr_id": _("HPR ID"),
+    "specialization": _("Specialization"),
+    "languages": _("Languages"),
+    "years_of_experience": _("Years of experience"),
+    "fee": _("Fee"),
+    "timezone": _("Time zone"),
+    "status": _("Status"),
 }
 _OF_PLACE = {
-    "name": "name",
-    "address": "address",
-    "city": "city",
-    "state": "state",
-    "pin": "PIN",
-    "latitude": "latitude",
-    "longitude": "longitude",
-    "timezone": "time zone",
-    "phone": "phone",
-    "is_active": "in use",
+    "name": _("name"),
+    "address": _("address"),
+    "city": _("city"),
+    "state": _("state"),
+    "pin": _("PIN"),
+    "latitude": _("latitude"),
+    "longitude": _("longitude"),
+    "timezone": _("time zone"),
+    "phone": _("phone"),
+    "is_active": _("in use"),
 }
 _OF_CREDENTIAL = {
-    "degree": "degree or title",
-    "institution": "institution",
-    "year": "year",
-    "status": "status",
-    "reason": "reason",
-    "valid_until": "valid until",
+    "degree": _("degree or title"),
+    "institution": _("institution"),
+    "year": _("year"),
+    "status": _("status"),
+    "reason": _("reason"),
+    "valid_until": _("valid until"),
 }
 _WORDS: dict[str, Any] = {
     "registration_council": Council,
@@ -94,23 +105,23 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
 def _rows(
     before: Iterable[dict[str, Any]],
     after: Iterable[dict[str, Any]],
-    labels: dict[str, str],
+    labels: "Labels",
     title: str,
     statuses: Any,
 ) -> Iterator[Change]:
     old = {row["id"]: row for row in before}
     for row in after:
-        own = {name: f"{row[title]}: {label}" for name, label in labels.items()}
+        own: Labels = {name: f"{row[title]}: {label}" for name, label in labels.items()}
         yield from _fields(old.get(row["id"], {}), row, own, statuses)
 
 
 def _fields(
-    before: dict[str, Any], after: dict[str, Any], labels: dict[str, str], statuses: Any
+    before: dict[str, Any], after: dict[str, Any], labels: "Labels", statuses: Any
 ) -> Iterator[Change]:
     for name, label in labels.items():
         was, now = (_written(name, row.get(name), statuses) for row in (before, after))
         if was != now:
-            yield Change(label, was, now)
+            yield Change(str(label), was, now)
 
 
 def _written(name: str, value: Any, statuses: Any) -> str:
@@ -122,7 +133,7 @@ def _written(name: str, value: Any, statuses: Any) -> str:
         return ", ".join(str(Language(code).label) for code in value)
     if name == "valid_until":
         day = date.fromisoformat(value)
-        return f"{day.day} {day:%B %Y}"
+        return formatted(day, "j F Y")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     return str(_WORDS[name](value).label) if name in _WORDS else str(value)

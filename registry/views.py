@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry import actions
@@ -85,7 +86,12 @@ def profile_edit(request: SignedInRequest, section: str) -> HttpResponse:
     form = SECTIONS[section](posted(request), doctor=doctor)
     if form.is_valid() and _profile_saved(request, doctor, form):
         return redirect("registry:profile")
-    context = {"form": form, "doctor": doctor, "checked_again": section in CHECKED_SECTIONS}
+    context = {
+        "form": form,
+        "doctor": doctor,
+        "section": section,
+        "checked_again": section in CHECKED_SECTIONS,
+    }
     return page(request, "registry/profile_edit.html", context)
 
 
@@ -98,11 +104,13 @@ def _profile_saved(request: SignedInRequest, doctor: Doctor, form: SectionForm) 
         form.add_error(refusal.field, str(refusal))
         return False
     if doctor.status == Doctor.Status.ACTIVE and saved.status != Doctor.Status.ACTIVE:
-        messages.warning(request, "Saved. Insurers see you again once we have checked the change.")
+        messages.warning(
+            request, gettext("Saved. Insurers see you again once we have checked the change.")
+        )
     elif saved.version != doctor.version:
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
     else:
-        messages.info(request, "Nothing was different, so nothing was changed.")
+        messages.info(request, gettext("Nothing was different, so nothing was changed."))
     return True
 
 
@@ -114,7 +122,7 @@ def place_add(request: SignedInRequest) -> HttpResponse:
         place = actions.add_place(
             doctor=doctor, values=form.cleaned_data, by=request.user, at=now()
         )
-        messages.success(request, f"{place.name} was added.")
+        messages.success(request, gettext("%(name)s was added.") % {"name": place.name})
         return redirect("registry:profile")
     return page(request, "registry/place_form.html", {"form": form, "place": None})
 
@@ -125,7 +133,7 @@ def place_edit(request: SignedInRequest, location_id: UUID) -> HttpResponse:
     place = get_object_or_404(mine, pk=location_id)
     form = PlaceEditForm(posted(request), location=place)
     if form.is_valid() and _place_saved(request, place, form):
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
         return redirect("registry:profile")
     return page(request, "registry/place_form.html", {"form": form, "place": place})
 
@@ -166,7 +174,7 @@ def credential_add(request: SignedInRequest) -> HttpResponse:
         initial=_details_of(replaces),
     )
     if form.is_valid() and _certificate_kept(request, doctor, form, replaces):
-        messages.success(request, "Your certificate was uploaded.")
+        messages.success(request, gettext("Your certificate was uploaded."))
         return redirect("registry:credential_list")
     return page(request, "registry/credential_form.html", {"form": form, "replaces": replaces})
 
@@ -245,5 +253,5 @@ def _profile_sent(request: SignedInRequest, doctor: Doctor, form: SubmitForm) ->
     except actions.AlreadySent as refusal:
         messages.info(request, str(refusal))
         return True
-    messages.success(request, "Sent. This page shows when your papers have been checked.")
+    messages.success(request, gettext("Sent. This page shows when your papers have been checked."))
     return True

@@ -2,46 +2,61 @@
 
 from datetime import date, datetime, time, timedelta
 
+from django.utils.translation import gettext, gettext_lazy, ngettext, pgettext
+
+from registry.wording import day_and_month, full_date, twelve_hours
+
+__all__ = [
+    "clock",
+    "day_and_month",
+    "duration",
+    "from_to",
+    "full_date",
+    "length_of",
+    "period",
+    "span",
+    "zone_name",
+]
+
 _NOON = time(12)
 _MIDNIGHT = time(0)
-_NAMES = {_NOON: "noon", _MIDNIGHT: "midnight"}
-_ZONE_NAMES = {"Asia/Kolkata": "India Standard Time"}
+_NAMES = {_NOON: gettext_lazy("noon"), _MIDNIGHT: gettext_lazy("midnight")}
+_ZONE_NAMES = {"Asia/Kolkata": gettext_lazy("India Standard Time")}
 
 
 def clock(at: time | datetime) -> str:
     """Give a wall time, such as `9am`, `9:30am` or `noon`."""
-    wall = time(at.hour, at.minute)
-    if wall in _NAMES:
-        return _NAMES[wall]
-    minutes = f":{at.minute:02}" if at.minute else ""
-    return f"{at.hour % 12 or 12}{minutes}{'am' if wall < _NOON else 'pm'}"
+    named = _NAMES.get(time(at.hour, at.minute))
+    return twelve_hours(at) if named is None else str(named)
 
 
-def full_date(day: date) -> str:
-    """Give a date such as `Tuesday 24 November 2026`."""
-    return f"{day:%A} {day.day} {day:%B %Y}"
-
-
-def day_and_month(day: date) -> str:
-    """Give a date such as `Tuesday 24 November`."""
-    return f"{day:%A} {day.day} {day:%B}"
+def from_to(start: str, end: str) -> str:
+    """Join two times, or two days, such as `9am to 1pm`."""
+    return pgettext("a period", "%(start)s to %(end)s") % {"start": start, "end": end}
 
 
 def duration(length: timedelta) -> str:
     """Give a length such as `4 hours`, `1 hour 30 minutes` or `no hours`."""
     hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
-    parts = [
-        f"{count} {unit}{'' if count == 1 else 's'}"
-        for count, unit in ((hours, "hour"), (minutes, "minute"))
-        if count
-    ]
-    return " ".join(parts) or "no hours"
+    parts = []
+    if hours:
+        parts.append(ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours})
+    if minutes:
+        parts.append(
+            ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+        )
+    return " ".join(parts) or gettext("no hours")
 
 
 def period(start: time, end: time) -> str:
     """Give a daily period such as `9am to 1pm`, or `10pm to 2am next day`."""
-    next_day = " next day" if _MIDNIGHT < end <= start else ""
-    return f"{clock(start)} to {clock(end)}{next_day}"
+    if _MIDNIGHT < end <= start:
+        return _into_next_day(clock(start), clock(end))
+    return from_to(clock(start), clock(end))
+
+
+def _into_next_day(start: str, end: str) -> str:
+    return gettext("%(start)s to %(end)s next day") % {"start": start, "end": end}
 
 
 def length_of(start: time, end: time) -> timedelta:
@@ -53,7 +68,9 @@ def length_of(start: time, end: time) -> timedelta:
 
 def zone_name(zone: str) -> str:
     """Name an IANA zone, such as `India Standard Time`."""
-    return _ZONE_NAMES.get(zone, f"{zone.replace('_', ' ')} time")
+    if zone in _ZONE_NAMES:
+        return str(_ZONE_NAMES[zone])
+    return gettext("%(zone)s time") % {"zone": zone.replace("_", " ")}
 
 
 def span(starts_at: datetime, ends_at: datetime, *, year: int) -> str:
@@ -64,20 +81,27 @@ def span(starts_at: datetime, ends_at: datetime, *, year: int) -> str:
         year: the year that goes without saying.
     """
     first, last = starts_at.date(), (ends_at - timedelta(microseconds=1)).date()
+    if starts_at.time() == ends_at.time() == _MIDNIGHT:
+        return gettext("%(dates)s, all day") % {"dates": _span_of_dates(first, last, year)}
     starts, ends = clock(starts_at), clock(ends_at)
-    if starts == ends == _NAMES[_MIDNIGHT]:
-        return f"{_span_of_dates(first, last, year)}, all day"
     if first == last:
-        return f"{_dated(first, year)}, {starts} to {ends}"
+        return _on(first, from_to(starts, ends), year)
     if last == first + timedelta(days=1) and ends_at.time() <= starts_at.time():
-        return f"{_dated(first, year)}, {starts} to {ends} next day"
-    return f"{_dated(first, year)}, {starts} to {_dated(last, year)}, {ends}"
+        return _on(first, _into_next_day(starts, ends), year)
+    return from_to(_on(first, starts, year), _on(last, ends, year))
+
+
+def _on(day: date, times: str, year: int) -> str:
+    return pgettext("times on a day", "%(day)s, %(times)s") % {
+        "day": _dated(day, year),
+        "times": times,
+    }
 
 
 def _span_of_dates(first: date, last: date, year: int) -> str:
-    return (
-        _dated(first, year) if first == last else f"{_dated(first, year)} to {_dated(last, year)}"
-    )
+    if first == last:
+        return _dated(first, year)
+    return from_to(_dated(first, year), _dated(last, year))
 
 
 def _dated(day: date, year: int) -> str:

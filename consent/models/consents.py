@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import at_least, only_when, subset_of
 from registry.models import Doctor, InsuranceProvider, Timestamped
@@ -25,10 +26,10 @@ and insurance_providers `p`, which the statement has joined, at the aware instan
 class DataClass(models.TextChoices):
     """What a doctor can choose to share; the values are the API's."""
 
-    PROFILE = "profile", "Profile"
-    CREDENTIALS = "credentials", "Credentials"
-    AVAILABILITY = "availability", "Availability"
-    APPOINTMENTS = "appointments", "Appointments"
+    PROFILE = "profile", _("Profile")
+    CREDENTIALS = "credentials", _("Credentials")
+    AVAILABILITY = "availability", _("Availability")
+    APPOINTMENTS = "appointments", _("Appointments")
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
@@ -81,11 +82,11 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
 class ConsentStatus(models.TextChoices):
     """How a doctor stands with an insurer; the first two leave no trace in a consent."""
 
-    REQUESTED = "REQUESTED", "Asked for"
-    DECLINED = "DECLINED", "Declined"
-    ACTIVE = "ACTIVE", "On"
-    REVOKED = "REVOKED", "Withdrawn"
-    EXPIRED = "EXPIRED", "Ended"
+    REQUESTED = "REQUESTED", _("Asked for")
+    DECLINED = "DECLINED", _("Declined")
+    ACTIVE = "ACTIVE", _("On")
+    REVOKED = "REVOKED", _("Withdrawn")
+    EXPIRED = "EXPIRED", _("Ended")
 
 
 GIVEN = (ConsentStatus.ACTIVE, ConsentStatus.REVOKED, ConsentStatus.EXPIRED)

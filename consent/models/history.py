@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from consent.models.consents import Consent
 from consent.models.requests import ConsentRequest
@@ -23,13 +24,13 @@ class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):
 
 
 class ConsentEventKind(models.TextChoices):
-    GIVEN = "given", "Given"
-    CHANGED = "changed", "Changed"
-    ASKED_AGAIN = "asked_again", "Asked again"
-    CONFIRMED = "confirmed", "Confirmed"
-    WITHDRAWN = "withdrawn", "Withdrawn"
-    DECLINED = "declined", "Declined"
-    EXPIRED = "expired", "Ended"
+    GIVEN = "given", _("Given")
+    CHANGED = "changed", _("Changed")
+    ASKED_AGAIN = "asked_again", _("Asked again")
+    CONFIRMED = "confirmed", _("Confirmed")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    DECLINED = "declined", _("Declined")
+    EXPIRED = "expired", _("Ended")
 
 
 class ConsentEvent(models.Model):

@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from consent import actions
@@ -66,7 +67,10 @@ def _confirm(
         form.add_error(None, str(refusal))
         return _give_page(request, doctor, standing, form, status=422)
     event = ConsentEvent.objects.get(consent=consent, version=consent.version)
-    messages.success(request, f"Saved. This is your receipt for {standing.provider.name}.")
+    messages.success(
+        request,
+        gettext("Saved. This is your receipt for %(name)s.") % {"name": standing.provider.name},
+    )
     return redirect("consent:receipt", event.pk)
 
 

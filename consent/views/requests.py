@@ -2,6 +2,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from consent import actions
@@ -19,5 +20,9 @@ def request_decline(request: SignedInRequest, slug: str) -> HttpResponse:
     except (ConsentRequest.DoesNotExist, actions.NotAsked):
         messages.info(request, actions.NotAsked.text)
         return redirect("docport:insurer", slug)
-    messages.success(request, f"You said no. {provider.name} is not told. This is your receipt.")
+    messages.success(
+        request,
+        gettext("You said no. %(name)s is not told. This is your receipt.")
+        % {"name": provider.name},
+    )
     return redirect("consent:receipt", event.pk)

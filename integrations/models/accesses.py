@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from consent.models import Consent, DataClass
 from registry.constraints import one_of, subset_of
@@ -13,27 +14,27 @@ from registry.models import Doctor
 class AccessReader(models.TextChoices):
     """Who was shown something; each has rows of its own that say which one."""
 
-    API_KEY = "api_key", "Key"
-    OAUTH_CLIENT = "oauth_client", "System with tokens"
-    WEBHOOK = "webhook", "Webhook"
-    PUSH = "push", "Push to its own system"
+    API_KEY = "api_key", _("Key")
+    OAUTH_CLIENT = "oauth_client", _("System with tokens")
+    WEBHOOK = "webhook", _("Webhook")
+    PUSH = "push", _("Push to its own system")
 
 
 class AccessCall(models.TextChoices):
     """By what a doctor was shown."""
 
-    DOCTOR = "doctor", "Looked you up"
-    DOCTORS = "doctors", "Listed doctors"
-    AS_OF = "as_of", "Looked up an earlier date"
-    CREDENTIALS = "credentials", "Looked up your credentials"
-    AVAILABILITY = "availability", "Looked up your hours"
-    SLOTS = "slots", "Looked up your free times"
-    SEARCH = "search", "Searched free times"
-    APPOINTMENTS = "appointments", "Read its appointments with you"
-    CONSENTS = "consents", "Read your consent"
-    EVENTS = "events", "Read that something changed"
-    WEBHOOK = "webhook", "Was told that something changed"
-    PUSH = "push", "Was sent your data"
+    DOCTOR = "doctor", _("Looked you up")
+    DOCTORS = "doctors", _("Listed doctors")
+    AS_OF = "as_of", _("Looked up an earlier date")
+    CREDENTIALS = "credentials", _("Looked up your credentials")
+    AVAILABILITY = "availability", _("Looked up your hours")
+    SLOTS = "slots", _("Looked up your free times")
+    SEARCH = "search", _("Searched free times")
+    APPOINTMENTS = "appointments", _("Read its appointments with you")
+    CONSENTS = "consents", _("Read your consent")
+    EVENTS = "events", _("Read that something changed")
+    WEBHOOK = "webhook", _("Was told that something changed")
+    PUSH = "push", _("Was sent your data")
 
 
 # Webhooks and pushes show something too, but DocPort decides when.

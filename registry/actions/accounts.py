@@ -2,6 +2,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from guardian.shortcuts import assign_perm, get_user_perms, remove_perm
 
 from registry import ledger
@@ -17,7 +18,9 @@ class AlreadyHasAccount(Refused):
     """The email belongs to somebody else's account or record."""
 
     def __init__(self) -> None:
-        super().__init__("This email already has an account of another kind. Use another email.")
+        super().__init__(
+            gettext("This email already has an account of another kind. Use another email.")
+        )
 
 
 class EmailTaken(Refused):
@@ -25,7 +28,11 @@ class EmailTaken(Refused):
 
     def __init__(self, email: str) -> None:
         super().__init__(
-            f"Your address was not changed: {email} belongs to another account. Use another one."
+            gettext(
+                "Your address was not changed: %(email)s belongs to another account. "
+                "Use another one."
+            )
+            % {"email": email}
         )
 
 

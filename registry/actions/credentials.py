@@ -4,6 +4,7 @@ from hashlib import sha256
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import Error, transaction
+from django.utils.translation import gettext
 
 from registry import certificates, ledger
 from registry.actions import versions
@@ -18,14 +19,16 @@ class AlreadyUploaded(Refused):
     """The doctor has uploaded the very same file before."""
 
     def __init__(self, earlier: DoctorCredential) -> None:
-        super().__init__(f"You have already uploaded this file, as “{earlier}”.")
+        super().__init__(
+            gettext("You have already uploaded this file, as “%(earlier)s”.") % {"earlier": earlier}
+        )
 
 
 class CannotBeReplaced(Refused):
     """Only what needs a change or has run out can be replaced, once, by its own doctor."""
 
     def __init__(self) -> None:
-        super().__init__("This certificate does not need to be replaced.")
+        super().__init__(gettext("This certificate does not need to be replaced."))
 
 
 def add_credential(

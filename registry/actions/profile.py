@@ -3,6 +3,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry import ledger
 from registry.actions import versions
@@ -46,9 +48,9 @@ _UNIQUE = {
     "doctors_hpr_id_key": "hpr_id",
 }
 _WORDS = {
-    "phone": "phone number",
-    "registration_number": "registration number",
-    "hpr_id": "HPR ID",
+    "phone": _("phone number"),
+    "registration_number": _("registration number"),
+    "hpr_id": _("HPR ID"),
 }
 
 
@@ -58,8 +60,11 @@ class AlreadyTaken(Refused):
     def __init__(self, field: str) -> None:
         self.field = field
         super().__init__(
-            f"Another doctor already has this {_WORDS[field]}. "
-            "Check it, and write to us if it is yours."
+            gettext(
+                "Another doctor already has this %(number)s. "
+                "Check it, and write to us if it is yours."
+            )
+            % {"number": _WORDS[field]}
         )
 
 
@@ -68,7 +73,9 @@ class ZoneKept(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This place has hours or appointments in its time zone. Add a new place instead."
+            gettext(
+                "This place has hours or appointments in its time zone. Add a new place instead."
+            )
         )
 
 
@@ -77,14 +84,14 @@ class Incomplete(Refused):
 
     def __init__(self, lacks: list[str]) -> None:
         self.lacks = lacks
-        super().__init__(f"Still missing: {sentence(lacks)}.")
+        super().__init__(gettext("Still missing: %(sentence)s.") % {"sentence": sentence(lacks)})
 
 
 class AlreadySent(Refused):
     """The profile is not a draft, so there is nothing to send."""
 
     def __init__(self) -> None:
-        super().__init__("Your profile was already sent.")
+        super().__init__(gettext("Your profile was already sent."))
 
 
 @transaction.atomic(durable=True)

@@ -1,4 +1,5 @@
 from django.db import IntegrityError
+from django.utils.translation import gettext
 
 
 class Refused(Exception):
@@ -13,4 +14,4 @@ def constraint_of(error: IntegrityError) -> str:
 
 def sentence(parts: list[str]) -> str:
     """Join words as people do: `a, b and c`."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return gettext(" and ").join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

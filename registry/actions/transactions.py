@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import psycopg
 from django.db import DatabaseError, connection, transaction
+from django.utils.translation import gettext
 
 from registry.actions.refusals import Refused
 from registry.statements import is_outdated, with_the_commit
@@ -21,7 +22,7 @@ class TooBusy(Refused):
     """Others kept changing the same rows; nothing was done, and trying again can help."""
 
     def __init__(self) -> None:
-        super().__init__("Others are changing the same just now. Please try again.")
+        super().__init__(gettext("Others are changing the same just now. Please try again."))
 
 
 def tried_again(change: Callable[[], _Result]) -> _Result:

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Concat, Lower, Upper
+from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import at_least, both_or_neither, one_of, only_when, subset_of
 from registry.models.base import Timestamped
@@ -21,10 +22,10 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
 
 
 class DoctorStatus(models.TextChoices):
-    DRAFT = "DRAFT", "Not sent yet"
-    SUBMITTED = "SUBMITTED", "Being checked"
-    ACTIVE = "ACTIVE", "Active"
-    SUSPENDED = "SUSPENDED", "Suspended"
+    DRAFT = "DRAFT", _("Not sent yet")
+    SUBMITTED = "SUBMITTED", _("Being checked")
+    ACTIVE = "ACTIVE", _("Active")
+    SUSPENDED = "SUSPENDED", _("Suspended")
 
 
 class Doctor(Timestamped):
@@ -187,11 +188,11 @@ def certificate_path(credential: "DoctorCredential", _name: str) -> str:
 
 
 class DoctorCredentialStatus(models.TextChoices):
-    UPLOADED = "UPLOADED", "Uploaded"
-    IN_REVIEW = "IN_REVIEW", "Being checked"
-    VERIFIED = "VERIFIED", "Verified"
-    NEEDS_CHANGE = "NEEDS_CHANGE", "Needs a change"
-    EXPIRED = "EXPIRED", "Expired"
+    UPLOADED = "UPLOADED", _("Uploaded")
+    IN_REVIEW = "IN_REVIEW", _("Being checked")
+    VERIFIED = "VERIFIED", _("Verified")
+    NEEDS_CHANGE = "NEEDS_CHANGE", _("Needs a change")
+    EXPIRED = "EXPIRED", _("Expired")
 
 
 # What the doctor must change or renew.
@@ -238,15 +239,15 @@ class DoctorCredentialQuerySet(models.QuerySet["DoctorCredential"]):
 
 
 class DoctorCredentialKind(models.TextChoices):
-    DEGREE = "DEGREE", "Degree"
-    REGISTRATION = "REGISTRATION", "Council registration"
-    FELLOWSHIP = "FELLOWSHIP", "Fellowship or diploma"
+    DEGREE = "DEGREE", _("Degree")
+    REGISTRATION = "REGISTRATION", _("Council registration")
+    FELLOWSHIP = "FELLOWSHIP", _("Fellowship or diploma")
 
 
 class DoctorCredentialContentType(models.TextChoices):
-    PDF = "application/pdf", "PDF"
-    JPEG = "image/jpeg", "JPEG"
-    PNG = "image/png", "PNG"
+    PDF = "application/pdf", _("PDF")
+    JPEG = "image/jpeg", _("JPEG")
+    PNG = "image/png", _("PNG")
 
 
 class DoctorCredential(Timestamped):

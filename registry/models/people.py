@@ -6,6 +6,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import one_of
 from registry.models.base import Timestamped
@@ -30,20 +31,20 @@ class UserManager(BaseUserManager["User"]):
 
 
 class UserRole(models.TextChoices):
-    DOCTOR = "DOCTOR", "Doctor"
-    ADMIN = "ADMIN", "Admin"
-    INSURER = "INSURER", "Insurer"
-    DELEGATE = "DELEGATE", "Receptionist"
+    DOCTOR = "DOCTOR", _("Doctor")
+    ADMIN = "ADMIN", _("Admin")
+    INSURER = "INSURER", _("Insurer")
+    DELEGATE = "DELEGATE", _("Receptionist")
 
 
 class UserTheme(models.TextChoices):
-    AUTO = "auto", "As the device"
-    LIGHT = "light", "Light"
-    DARK = "dark", "Dark"
+    AUTO = "auto", _("As the device")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
 
 
 class UserUiLanguage(models.TextChoices):
-    EN = "en", "English"
+    EN = "en", _("English")
     HI = "hi", "हिन्दी"
 
 

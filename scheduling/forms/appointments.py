@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry.models import DoctorLocation
 from scheduling import slots
@@ -28,14 +30,14 @@ class CancelForm(forms.Form):
     """Why a doctor cancels, and in what words."""
 
     reason = forms.ChoiceField(
-        label="Why do you cancel?",
+        label=_("Why do you cancel?"),
         choices=REASONS,
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose why you cancel."},
+        error_messages={"required": _("Choose why you cancel.")},
     )
     note = forms.CharField(
-        label="Note to the insurer",
-        help_text="Only you and this insurer can read it.",
+        label=_("Note to the insurer"),
+        help_text=_("Only you and this insurer can read it."),
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -64,7 +66,7 @@ class MoveForm(forms.Form):
         except slots.BadRange as error:
             raise ValidationError(str(error)) from error
         if cleaned["place"] not in self.places:
-            raise ValidationError("This place is not yours.")
+            raise ValidationError(gettext("This place is not yours."))
         return cleaned
 
     @property

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.http import QueryDict
 from django.utils.html import escape
+from django.utils.translation import gettext_lazy as _
 
 from scheduling import wording
 from scheduling.actions import Decision
@@ -40,10 +41,10 @@ def carried(data: QueryDict) -> list[tuple[str, str]]:
 class ReasonForm(forms.Form):
     """Why appointments are cancelled, for those that say nothing else."""
 
-    reason = forms.ChoiceField(label="Why", choices=REASONS)
+    reason = forms.ChoiceField(label=_("Why"), choices=REASONS)
     note = forms.CharField(
-        label="Note to the insurer",
-        help_text="Only you and this insurer can read it.",
+        label=_("Note to the insurer"),
+        help_text=_("Only you and this insurer can read it."),
         max_length=500,
         required=False,
     )
@@ -53,7 +54,7 @@ class AllForm(ReasonForm):
     """One answer for all of them; an answer of their own goes first."""
 
     what = forms.ChoiceField(
-        label="All of them",
+        label=_("All of them"),
         choices=[(EACH, "Choose for each one"), (KEEP, "Keep all"), (CANCEL, "Cancel all")],
         widget=forms.RadioSelect,
     )
@@ -66,10 +67,10 @@ class DecisionForm(forms.Form):
     what = forms.ChoiceField(
         choices=[(KEEP, "Keep it"), (CANCEL, "Cancel it")],
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose whether to keep or to cancel it."},
+        error_messages={"required": _("Choose whether to keep or to cancel it.")},
     )
-    reason = forms.ChoiceField(label="Why", choices=[("", "As above"), *REASONS], required=False)
-    note = forms.CharField(label="Note to the insurer", max_length=500, required=False)
+    reason = forms.ChoiceField(label=_("Why"), choices=[("", "As above"), *REASONS], required=False)
+    note = forms.CharField(label=_("Note to the insurer"), max_length=500, required=False)
 
     def __init__(
         self, data: dict[str, str] | None, *, appointment: Appointment, is_new: bool

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from scheduling import wording
 from scheduling.holidays import Suggestion
@@ -11,9 +12,9 @@ class HolidaysForm(forms.Form):
     """Which public holidays become leave; none is ticked before somebody ticks it."""
 
     days = forms.MultipleChoiceField(
-        label="Holidays to take as leave",
+        label=_("Holidays to take as leave"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Tick the holidays on which you are away."},
+        error_messages={"required": _("Tick the holidays on which you are away.")},
     )
 
     def __init__(self, *args: Any, suggestions: Sequence[Suggestion], **kwargs: Any) -> None:

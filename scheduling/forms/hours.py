@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from scheduling import wording
 from scheduling.actions import HoursRefused, HoursWindow
@@ -38,8 +39,8 @@ class VisitsForm(TermsForm):
     """What holds for all periods that say nothing else, and from when."""
 
     effective_from = forms.DateField(
-        label="These hours hold from",
-        help_text="Days before it stay as they were.",
+        label=_("These hours hold from"),
+        help_text=_("Days before it stay as they were."),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     field_order = ["effective_from", *TERMS]
@@ -48,8 +49,8 @@ class VisitsForm(TermsForm):
 class PeriodForm(forms.Form):
     """One period of a day; empty terms are those of `VisitsForm`."""
 
-    start_time = WallTimeField(error_messages={"required": "Enter when it starts, such as 9am."})
-    end_time = WallTimeField(error_messages={"required": "Enter when it ends, such as 1pm."})
+    start_time = WallTimeField(error_messages={"required": _("Enter when it starts, such as 9am.")})
+    end_time = WallTimeField(error_messages={"required": _("Enter when it ends, such as 1pm.")})
     slot_duration_minutes = forms.IntegerField(min_value=5, max_value=240, required=False)
     capacity = forms.IntegerField(min_value=1, max_value=50, required=False)
     buffer_minutes = forms.IntegerField(min_value=0, max_value=120, required=False)

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry.actions import Refused
 from registry.models import Doctor, DoctorLocation
@@ -31,7 +33,7 @@ class DayField(forms.DateField):
     def to_python(self, value: Any) -> date | None:
         day = super().to_python(value)
         if day and day.year not in YEARS:
-            raise ValidationError("It can be within two years from today.", code="far")
+            raise ValidationError(gettext("It can be within two years from today."), code="far")
         return day
 
 
@@ -56,9 +58,9 @@ class ExceptionForm(forms.Form):
         all_places = [] if self.needs_place else [(ALL_PLACES, "All my places")]
         if len(places) > 1:
             self.fields["place"] = forms.ChoiceField(
-                label="Where",
+                label=gettext("Where"),
                 choices=[*all_places, *((key, place.name) for key, place in self.places.items())],
-                error_messages={"invalid_choice": "Choose one of your places."},
+                error_messages={"invalid_choice": gettext("Choose one of your places.")},
             )
 
     @property
@@ -111,8 +113,8 @@ class ExceptionForm(forms.Form):
         at = datetime.combine(day, wall, tzinfo=self.zone)
         if at.astimezone(UTC).astimezone(self.zone).time() != wall:
             raise ValidationError(
-                f"{wording.clock(wall)} does not exist on {wording.full_date(day)}: "
-                "the clocks change then."
+                gettext("%(clock)s does not exist on %(full_date)s: the clocks change then.")
+                % {"clock": wording.clock(wall), "full_date": wording.full_date(day)}
             )
         return at
 
@@ -131,13 +133,13 @@ class LeaveForm(ExceptionForm):
 
     shown_at = {"starts_at": "first", "ends_at": "last"}
 
-    first = DayField(label="First day")
-    last = DayField(label="Last day", required=False, help_text="Leave it empty for one day.")
-    starts = WallTimeField(label="From", required=False)
-    ends = WallTimeField(label="To", required=False)
+    first = DayField(label=_("First day"))
+    last = DayField(label=_("Last day"), required=False, help_text=_("Leave it empty for one day."))
+    starts = WallTimeField(label=_("From"), required=False)
+    ends = WallTimeField(label=_("To"), required=False)
     reason = forms.CharField(
-        label="Private note",
-        help_text="Only you and your receptionists can read it. Insurers never do.",
+        label=_("Private note"),
+        help_text=_("Only you and your receptionists can read it. Insurers never do."),
         max_length=LONGEST_REASON,
         required=False,
     )
@@ -157,13 +159,13 @@ class LeaveForm(ExceptionForm):
         starts = self.cleaned_data["starts"] or _MIDNIGHT
         ends = self.cleaned_data["ends"] or _MIDNIGHT
         if last and last < first:
-            raise ValidationError("The last day cannot be before the first day.")
+            raise ValidationError(gettext("The last day cannot be before the first day."))
         # Midnight is the end of a day, and an end before the start is on the next day.
         goes_on = ends == _MIDNIGHT or (last is None and ends <= starts)
         starts_at = self.instant(first, starts)
         ends_at = self.instant((last or first) + goes_on * _DAY, ends)
         if ends_at <= starts_at:
-            raise ValidationError("The end must be after the start.")
+            raise ValidationError(gettext("The end must be after the start."))
         return starts_at, ends_at
 
     @staticmethod
@@ -188,12 +190,12 @@ class ExtraHoursForm(ExceptionForm, TermsForm):
     shown_at = {"starts_at": "date", "ends_at": "ends"}
     needs_place = True
 
-    date = DayField(label="Date")
+    date = DayField(label=_("Date"))
     starts = WallTimeField(
-        label="From", error_messages={"required": "Enter when it starts, such as 9am."}
+        label=_("From"), error_messages={"required": _("Enter when it starts, such as 9am.")}
     )
     ends = WallTimeField(
-        label="To", error_messages={"required": "Enter when it ends, such as 1pm."}
+        label=_("To"), error_messages={"required": _("Enter when it ends, such as 1pm.")}
     )
     field_order = ["date", "starts", "ends", "place", *TERMS]
 
@@ -210,7 +212,7 @@ class ExtraHoursForm(ExceptionForm, TermsForm):
     def read_period(self) -> tuple[datetime, datetime]:
         day, starts, ends = (self.cleaned_data[name] for name in ("date", "starts", "ends"))
         if starts == ends:
-            raise ValidationError("The end must differ from the start.")
+            raise ValidationError(gettext("The end must differ from the start."))
         return self.instant(day, starts), self.instant(day + (ends < starts) * _DAY, ends)
 
     @staticmethod

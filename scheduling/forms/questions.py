@@ -2,6 +2,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from registry.models import DoctorLocation, InsuranceProvider
 from scheduling.forms.times import WallTimeField
@@ -11,7 +13,7 @@ class QuestionForm(forms.Form):
     """A time of a day, to learn why it is not free; with one place, nobody is asked which."""
 
     time = WallTimeField(
-        label="Time", error_messages={"required": "Enter a time, such as 9am or 17:30."}
+        label=_("Time"), error_messages={"required": _("Enter a time, such as 9am or 17:30.")}
     )
 
     def __init__(
@@ -26,20 +28,20 @@ class QuestionForm(forms.Form):
         self.insurers = {insurer.slug: insurer for insurer in insurers}
         if len(places) > 1:
             self.fields["place"] = forms.ChoiceField(
-                label="Place",
+                label=gettext("Place"),
                 choices=[("", "Any place"), *((key, one.name) for key, one in self.places.items())],
-                error_messages={"invalid_choice": "Choose one of your places."},
+                error_messages={"invalid_choice": gettext("Choose one of your places.")},
                 required=False,
             )
         if insurers:
             self.fields["insurer"] = forms.ChoiceField(
-                label="Insurer",
-                help_text="Checks also whether it may book with you.",
+                label=gettext("Insurer"),
+                help_text=gettext("Checks also whether it may book with you."),
                 choices=[
                     ("", "Any insurer"),
                     *((key, one.name) for key, one in self.insurers.items()),
                 ],
-                error_messages={"invalid_choice": "Choose one of the insurers."},
+                error_messages={"invalid_choice": gettext("Choose one of the insurers.")},
                 required=False,
             )
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from scheduling.actions import MOST_A_DAY, RulesRefused
 from scheduling.models import BookingRules
@@ -26,27 +28,27 @@ class RulesForm(forms.Form):
     """How a doctor wants to be booked."""
 
     lead = forms.ChoiceField(
-        label="How long before a visit can it last be booked?",
+        label=_("How long before a visit can it last be booked?"),
         choices=[*((key, label) for key, (label, _) in LEADS.items()), (OWN, "Another time")],
         widget=forms.RadioSelect,
     )
     lead_hours = forms.DecimalField(
-        label="Hours before the visit",
-        help_text="If you chose another time. Half an hour is 0.5.",
+        label=_("Hours before the visit"),
+        help_text=_("If you chose another time. Half an hour is 0.5."),
         min_value=0,
         max_value=BookingRules.LONGEST_LEAD // _HOUR,
         decimal_places=2,
         required=False,
     )
     horizon_days = forms.IntegerField(
-        label="How many days ahead can visits be booked?",
-        help_text=f"Up to {BookingRules.LONGEST_HORIZON.days}.",
+        label=_("How many days ahead can visits be booked?"),
+        help_text=_("Up to %(days)s.") % {"days": BookingRules.LONGEST_HORIZON.days},
         min_value=1,
         max_value=BookingRules.LONGEST_HORIZON.days,
     )
     most_per_day = forms.IntegerField(
-        label="Most patients a day",
-        help_text="At all places together. Leave it empty for no limit.",
+        label=_("Most patients a day"),
+        help_text=_("At all places together. Leave it empty for no limit."),
         min_value=1,
         max_value=MOST_A_DAY,
         required=False,
@@ -68,7 +70,9 @@ class RulesForm(forms.Form):
         super().clean()
         hours, is_own = self.cleaned_data.get("lead_hours"), self.cleaned_data.get("lead") == OWN
         if is_own and hours is None and "lead_hours" not in self.errors:
-            self.add_error("lead_hours", ValidationError("Enter how many hours before the visit."))
+            self.add_error(
+                "lead_hours", ValidationError(gettext("Enter how many hours before the visit."))
+            )
         return self.cleaned_data
 
     @property

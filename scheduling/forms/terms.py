@@ -2,6 +2,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from scheduling.models import Availability, Mode
 
@@ -19,18 +20,18 @@ class TermsForm(forms.Form):
     """How open time is cut into visits."""
 
     slot_duration_minutes = forms.IntegerField(
-        label="Minutes for each visit", min_value=5, max_value=240
+        label=_("Minutes for each visit"), min_value=5, max_value=240
     )
     capacity = forms.IntegerField(
-        label="Patients at the same time",
-        help_text="With more than one, each patient gets a token number.",
+        label=_("Patients at the same time"),
+        help_text=_("With more than one, each patient gets a token number."),
         min_value=1,
         max_value=50,
     )
     buffer_minutes = forms.IntegerField(
-        label="Minutes of break between visits", min_value=0, max_value=120
+        label=_("Minutes of break between visits"), min_value=0, max_value=120
     )
-    mode = forms.ChoiceField(label="How you meet", choices=Mode.choices)
+    mode = forms.ChoiceField(label=_("How you meet"), choices=Mode.choices)
 
 
 def usual_terms(rows: Iterable[Availability]) -> dict[str, str]:

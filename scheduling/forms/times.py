@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 _WORDS = {"noon": time(12), "midnight": time(0)}
 _WRITTEN = re.compile(
@@ -59,5 +60,5 @@ class WallTimeField(forms.Field):
             return None
         known = read_time(value)
         if known is None:
-            raise ValidationError("Enter a time, such as 9am or 17:30.", code="invalid")
+            raise ValidationError(gettext("Enter a time, such as 9am or 17:30."), code="invalid")
         return known

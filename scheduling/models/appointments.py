@@ -5,6 +5,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
+from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import at_least, one_of, only_when
 from registry.fields import EncryptedTextField
@@ -36,22 +37,22 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
 
 class AppointmentStatus(models.TextChoices):
-    HELD = "HELD", "Held"
-    BOOKED = "BOOKED", "Booked"
-    ARRIVED = "ARRIVED", "Arrived"
-    COMPLETED = "COMPLETED", "Completed"
-    NO_SHOW = "NO_SHOW", "Did not come"
-    CANCELLED = "CANCELLED", "Cancelled"
+    HELD = "HELD", _("Held")
+    BOOKED = "BOOKED", _("Booked")
+    ARRIVED = "ARRIVED", _("Arrived")
+    COMPLETED = "COMPLETED", _("Completed")
+    NO_SHOW = "NO_SHOW", _("Did not come")
+    CANCELLED = "CANCELLED", _("Cancelled")
 
 
 class AppointmentCancelReason(models.TextChoices):
-    PATIENT_REQUEST = "patient_request", "The patient asked"
-    INSURER_REQUEST = "insurer_request", "The insurer asked"
-    DOCTOR_UNAVAILABLE = "doctor_unavailable", "The doctor is not available"
-    DOCTOR_LEAVE = "doctor_leave", "The doctor is on leave"
-    DUPLICATE = "duplicate", "Booked twice"
-    CONSENT_WITHDRAWN = "consent_withdrawn", "The doctor left this insurer"
-    OTHER = "other", "Another reason"
+    PATIENT_REQUEST = "patient_request", _("The patient asked")
+    INSURER_REQUEST = "insurer_request", _("The insurer asked")
+    DOCTOR_UNAVAILABLE = "doctor_unavailable", _("The doctor is not available")
+    DOCTOR_LEAVE = "doctor_leave", _("The doctor is on leave")
+    DUPLICATE = "duplicate", _("Booked twice")
+    CONSENT_WITHDRAWN = "consent_withdrawn", _("The doctor left this insurer")
+    OTHER = "other", _("Another reason")
 
 
 class Appointment(Timestamped):

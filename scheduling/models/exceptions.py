@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import one_of, only_when
 from registry.models import Doctor, DoctorLocation, Timestamped
@@ -24,8 +25,8 @@ class AvailabilityExceptionQuerySet(models.QuerySet["AvailabilityException"]):
 
 
 class AvailabilityExceptionKind(models.TextChoices):
-    CLOSED = "CLOSED", "Leave"
-    EXTRA = "EXTRA", "Extra hours"
+    CLOSED = "CLOSED", _("Leave")
+    EXTRA = "EXTRA", _("Extra hours")
 
 
 class AvailabilityException(Timestamped):

@@ -1,12 +1,13 @@
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Mode(models.TextChoices):
     """How doctor and patient meet; the values are the API's."""
 
-    IN_PERSON = "IN_PERSON", "In person"
-    TELE = "TELE", "By video or phone"
+    IN_PERSON = "IN_PERSON", _("In person")
+    TELE = "TELE", _("By video or phone")
 
 
 def slot_checks(table: str) -> list[models.CheckConstraint]:

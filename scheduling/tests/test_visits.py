@@ -88,7 +88,7 @@ def test_a_mark_that_does_not_fit_is_refused(clinic: Clinic, status: str, mark: 
     appointment = make_appointment(clinic.doctor, clinic.insurer, clinic.place, status=status)
     before = state()
 
-    with pytest.raises(actions.NotMarkable, match=Appointment.Status(status).label):
+    with pytest.raises(actions.NotMarkable, match=str(Appointment.Status(status).label)):
         MARKS[mark](appointment=appointment, by=clinic.user, at=TUESDAY_AT_9)
     assert state() == before
 

@@ -6,6 +6,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.actions import Refused
@@ -63,7 +64,9 @@ def appointment_mark(request: SignedInRequest, appointment_id: UUID) -> HttpResp
         messages.warning(request, str(refusal))
     else:
         messages.success(
-            request, f"Marked: {status.label.lower()}. {mine.insurance_provider} is told."
+            request,
+            gettext("Marked: %(status)s. %(insurer)s is told.")
+            % {"status": status.label.lower(), "insurer": mine.insurance_provider},
         )
     return redirect("scheduling:appointment", mine.pk)
 
@@ -75,14 +78,16 @@ def appointment_undo(request: SignedInRequest, appointment_id: UUID) -> HttpResp
         standing = actions.undo(appointment=mine, by=request.user, at=now())
     except actions.SlotTaken:
         messages.warning(
-            request, "Somebody else has this time now, so the appointment stays cancelled."
+            request, gettext("Somebody else has this time now, so the appointment stays cancelled.")
         )
     except Refused as refusal:
         messages.warning(request, str(refusal))
     else:
         label = Status(standing.status).label.lower()
         messages.success(
-            request, f"Undone: it is {label} again. {mine.insurance_provider} is told."
+            request,
+            gettext("Undone: it is %(label)s again. %(insurer)s is told.")
+            % {"label": label, "insurer": mine.insurance_provider},
         )
     return redirect("scheduling:appointment", mine.pk)
 
@@ -100,8 +105,11 @@ def appointment_cancel(request: SignedInRequest, appointment_id: UUID) -> HttpRe
             minutes = Appointment.UNDO_WITHIN // _MINUTE
             messages.success(
                 request,
-                f"Cancelled. {mine.insurance_provider.name} is told within seconds. "
-                f"You can undo this for {minutes} minutes.",
+                gettext(
+                    "Cancelled. %(name)s is told within seconds. "
+                    "You can undo this for %(minutes)s minutes."
+                )
+                % {"name": mine.insurance_provider.name, "minutes": minutes},
             )
             return redirect("scheduling:appointment", mine.pk)
     except actions.NotCancellable as refusal:

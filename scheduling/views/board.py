@@ -138,7 +138,7 @@ def change_of(row: AvailabilityException, doctor: Doctor) -> Change:
         row,
         starts_at,
         ends_at,
-        what=AvailabilityException.Kind(row.kind).label,
+        what=str(AvailabilityException.Kind(row.kind).label),
         where=row.location.name if row.location else "All places",
         when=wording.span(starts_at, ends_at, year=starts_at.year),
     )

@@ -61,7 +61,7 @@ def _step(entry: AuditLog, reader: User, zone: ZoneInfo) -> Step:
 def _reason(entry: AuditLog) -> str:
     if "reason" not in entry.metadata:
         return ""
-    return Appointment.CancelReason(entry.metadata["reason"]).label
+    return str(Appointment.CancelReason(entry.metadata["reason"]).label)
 
 
 def _moved(entry: AuditLog, zone: ZoneInfo) -> str:

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from registry.actions import Refused
@@ -91,4 +92,4 @@ def _states(doctor: Doctor) -> str:
     """Name the states whose holidays are meant: those of the doctor's places."""
     places = DoctorLocation.objects.filter(doctor=doctor, is_active=True)
     states = places.order_by("state").values_list("state", flat=True).distinct()
-    return " and ".join(State(state).label for state in states)
+    return gettext(" and ").join(str(State(state).label) for state in states)

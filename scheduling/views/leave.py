@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.actions import Refused
@@ -128,7 +129,7 @@ def exception_edit(request: SignedInRequest, exception_id: UUID) -> HttpResponse
     doctor, at = doctor_of(request, "manage_schedule"), now()
     row = _mine(doctor, exception_id)
     if row.ends_at <= at:
-        messages.info(request, "This is over, so it stays as it was.")
+        messages.info(request, gettext("This is over, so it stays as it was."))
         return redirect("scheduling:leave_list")
     return _answer(request, doctor, _changing(request, doctor, row, at), at)
 
@@ -197,7 +198,7 @@ def line_of(row: AvailabilityException, doctor: Doctor, at: datetime) -> Line:
     )
     return Line(
         row,
-        what=_Kind(row.kind).label,
+        what=str(_Kind(row.kind).label),
         when=when,
         where=place.name if place else "All places",
         visits=_visits(row) if row.kind == _Kind.EXTRA else "",

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from registry.http import SignedInRequest
@@ -76,7 +77,11 @@ def _move(page: "_Page", form: MoveForm) -> HttpResponse:
     except actions.SlotRefused:
         lost = f"{_moment(form.chosen_start)} is not free any more. Nothing was changed."
         return page.times(problem=lost, status=409)
-    messages.success(request, f"Moved. {mine.insurance_provider} is told within seconds.")
+    messages.success(
+        request,
+        gettext("Moved. %(insurer)s is told within seconds.")
+        % {"insurer": mine.insurance_provider},
+    )
     return redirect("scheduling:appointment", mine.pk)
 
 

@@ -2,6 +2,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from registry.http import SignedInRequest, doctor_of
@@ -23,7 +24,11 @@ def booking_rules(request: SignedInRequest) -> HttpResponse:
         except actions.RulesRefused as refusal:
             form.show(refusal)
         else:
-            messages.success(request, f"Booking rules saved. {in_words(Rules(**form.rules))}")
+            messages.success(
+                request,
+                gettext("Booking rules saved. %(in_words)s")
+                % {"in_words": in_words(Rules(**form.rules))},
+            )
             return redirect("scheduling:booking_rules")
     status = 422 if form.is_bound else 200
     context = {"form": form, "meaning": in_words(standing)}

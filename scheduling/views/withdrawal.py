@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 import consent.actions
@@ -26,7 +27,11 @@ def withdraw(request: SignedInRequest, slug: str) -> HttpResponse:
         _cancel_chosen(request, doctor, standing)
         return redirect("docport:insurer", slug)
     if standing.status_at(at) != Consent.Status.ACTIVE:
-        messages.info(request, f"{standing.insurance_provider.name} sees nothing about you.")
+        messages.info(
+            request,
+            gettext("%(name)s sees nothing about you.")
+            % {"name": standing.insurance_provider.name},
+        )
         return redirect("docport:insurer", slug)
     context = {
         "doctor": doctor,
@@ -44,7 +49,10 @@ def _withdraw(request: SignedInRequest, standing: Consent, at: datetime) -> None
     except consent.actions.AlreadyWithdrawn as refusal:
         messages.info(request, str(refusal))
     else:
-        messages.success(request, f"Withdrawn. {name} can read nothing more about you.")
+        messages.success(
+            request,
+            gettext("Withdrawn. %(name)s can read nothing more about you.") % {"name": name},
+        )
 
 
 def _cancel_chosen(request: SignedInRequest, doctor: Doctor, standing: Consent) -> None:
@@ -65,7 +73,9 @@ def _cancel_chosen(request: SignedInRequest, doctor: Doctor, standing: Consent) 
             continue
         cancelled += 1
     if cancelled:
-        messages.success(request, f"Appointments cancelled: {cancelled}.")
+        messages.success(
+            request, gettext("Appointments cancelled: %(cancelled)s.") % {"cancelled": cancelled}
+        )
 
 
 def _to_come(doctor: Doctor, standing: Consent, at: datetime) -> QuerySet[Appointment]:
