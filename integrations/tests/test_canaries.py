@@ -5,22 +5,24 @@ searched for those of the data classes that the doctor does not share, and for w
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import time, timedelta
 from typing import Any
 
 import pytest
 
-from consent.actions import give
+from consent.actions import give, withdraw
 from consent.models import Consent, DataClass
 from integrations.actions import feed
+from integrations.api.views.schema import description
 from integrations.tests.factories import make_endpoint
-from integrations.tests.insurers import Caller, make_caller
+from integrations.tests.insurers import UNKNOWN_ID, Caller, make_caller
 from integrations.tests.partner import Partner
 from integrations.tests.workers import Clock, push_due, send_due
 from registry import ledger
 from registry.actions import versions
-from registry.models import Doctor, InsuranceProvider
+from registry.models import Doctor, InsuranceProvider, User
 from registry.tests.factories import (
     NOW,
     make_doctor,
@@ -87,29 +89,104 @@ def let_see(doctor: Doctor, caller: Caller, classes: list[str]) -> Consent:
     return consent
 
 
-def answers(caller: Caller, doctor: Doctor, consent: Consent) -> Iterator[str]:
-    """Ask all that can be asked of a doctor, also what is refused."""
+class Walk:
+    """All that is answered to an insurer, and by which operations of the OpenAPI document."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self.said: list[str] = []
+        self.done: set[str] = set()
+        # How the one booking ended.
+        self.booked = ""
+
+    def ask(self, method: str, path: str, *body: Any, **headers: str) -> Any:
+        answer = getattr(self._caller, method)(path, *body, **headers)
+        self.said.append(f"{answer.headers} {answer.content.decode()}")
+        self.done |= {one for one in OPERATIONS if _is_called_by(one, method, path)}
+        return answer.json() if answer.content else {}
+
+
+def _operations() -> Iterator[str]:
+    for path, methods in description()["paths"].items():
+        template = path.removeprefix("/api/v1")
+        yield from (f"{one} {template}" for one in methods if one in METHODS)
+
+
+def _is_called_by(operation: str, method: str, path: str) -> bool:
+    pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation))
+    return re.fullmatch(pattern, f"{method} {path.partition('?')[0]}") is not None
+
+
+METHODS = {"get", "post", "patch", "delete"}
+OPERATIONS = set(_operations())
+
+
+def walk(caller: Caller, doctor: Doctor, consent: Consent) -> Walk:
+    """Do all that can be done about a doctor, also what is refused."""
+    walk = Walk(caller)
+    _read(walk, doctor, consent)
+    _book(walk, doctor)
+    _manage(walk)
+    walk.ask("post", f"/consents/{consent.pk}/erasure", {})
+    number = {"registration_number": doctor.registration_number, "data_classes": ["profile"]}
+    walk.ask("post", "/consents", number)
+    # It gets back what it typed itself, whoever has that number.
+    walk.said[-1] = walk.said[-1].replace(doctor.registration_number or "", "")
+    walk.ask("post", "/consents", number | {"full_name": "?"})
+    return walk
+
+
+def _read(walk: Walk, doctor: Doctor, consent: Consent) -> None:
     one = f"/doctors/{doctor.pk}"
-    as_of = (NOW - timedelta(hours=1)).isoformat()
+    as_of = (NOW - timedelta(hours=1)).isoformat().replace("+", "%2B")
     for path in (
-        "/me", "/doctors", one, f"{one}?as_of={as_of.replace('+', '%2B')}",
+        "/me", "/doctors", one, f"{one}?as_of={as_of}",
         f"{one}/credentials", f"{one}/availability", f"{one}/slots", "/slots",
         "/doctors?q=Canary", "/doctors?city=Canaryville",
-        "/consents", f"/consents/{consent.pk}", "/appointments", "/events", "/deliveries",
-        "/webhook-endpoints", f"{one}?fields=all", f"{one}/slots?from=never",
+        "/consents", f"/consents/{consent.pk}", "/appointments", "/events",
+        f"{one}?fields=all", f"{one}/slots?from=never", f"/doctors/{UNKNOWN_ID}",
     ):  # fmt: skip
-        yield caller.get(path).content.decode()
-    body = {
-        "doctor_id": str(doctor.pk),
-        "start": "2026-11-24T23:00:00+05:30",
-        "external_appointment_id": "V-1",
-        "patient_reference": "m-1",
-    }
-    yield caller.book(body).content.decode()
-    yield caller.post(
-        "/holds", {"doctor_id": body["doctor_id"], "start": body["start"]}
-    ).content.decode()
-    yield caller.post(f"/consents/{consent.pk}/erasure", {}).content.decode()
+        walk.ask("get", path)
+
+
+def _book(walk: Walk, doctor: Doctor) -> None:
+    """Book, move, cancel, hold, renew and release; first at a time that is not free."""
+    free, later, closed = "2026-11-24T03:32", "2026-11-24T03:47", "2026-11-24T23:00"
+    whose = {"doctor_id": str(doctor.pk)}
+    visit = whose | {"external_appointment_id": "V-1", "patient_reference": "m-1"}
+    walk.ask("post", "/appointments", visit | _at(closed), **{"Idempotency-Key": "key-1"})
+    booked = walk.ask("post", "/appointments", visit | _at(free), **{"Idempotency-Key": "key-2"})
+    appointment = f"/appointments/{booked.get('id', UNKNOWN_ID)}"
+    walk.ask("get", appointment)
+    walk.ask("patch", appointment, _at(closed), **{"If-Match": '"1"'})
+    walk.ask("patch", appointment, _at(later), **{"If-Match": '"1"'})
+    cancelled = walk.ask("post", f"{appointment}/cancel", {"reason": "patient_request"})
+    walk.booked = cancelled["status"]
+    walk.ask("post", "/holds", whose | _at(closed))
+    hold = f"/holds/{walk.ask('post', '/holds', whose | _at(free)).get('id', UNKNOWN_ID)}"
+    walk.ask("post", f"{hold}/renew", {})
+    walk.ask("delete", hold)
+
+
+def _at(wall: str) -> dict[str, str]:
+    return {"start": f"{wall}:00+05:30"}
+
+
+def _manage(walk: Walk) -> None:
+    """Look at what was sent, have it sent again, and change the endpoint."""
+    sent = walk.ask("get", "/deliveries")["items"]
+    delivery = f"/deliveries/{sent[0]['id'] if sent else UNKNOWN_ID}"
+    walk.ask("get", delivery)
+    walk.ask("post", f"{delivery}/resend", {})
+    walk.ask("post", "/deliveries/resend", {})
+    kept = walk.ask("get", "/webhook-endpoints")["items"]
+    endpoint = f"/webhook-endpoints/{kept[0]['id'] if kept else UNKNOWN_ID}"
+    walk.ask("post", "/webhook-endpoints", {"url": "ftp://nowhere"})
+    walk.ask("get", endpoint)
+    walk.ask("patch", endpoint, {"events": ["Canary"]})
+    walk.ask("post", f"{endpoint}/rotate-secret", {})
+    walk.ask("post", f"{endpoint}/test", {})
+    walk.ask("delete", endpoint)
 
 
 @pytest.mark.parametrize("missing", [*CANARIES, DataClass.APPOINTMENTS, None])
@@ -126,13 +203,18 @@ def test_what_is_not_shared_appears_nowhere(
         ledger.publish(kind, subject=doctor, version=number, at=NOW, doctor=doctor)
     feed.sequence(at=NOW)
 
-    heard = list(answers(caller, doctor, consent))
     send_due(clock)
     push_due(clock)
+    walked = walk(caller, doctor, consent)
+    heard = walked.said
     heard += [json.dumps(one.json, ensure_ascii=False) for one in partner.heard]
 
     everything = "\n".join(heard)
     assert len(partner.heard) >= 4
+    # Tokens know of no doctor; a new operation has to be walked here too.
+    assert walked.done == OPERATIONS - {"post /oauth/token"}
+    if missing is None:
+        assert walked.booked == "CANCELLED", "booked, moved and cancelled"
     for code, values in CANARIES.items():
         found = [value for value in values if value in everything]
         assert found == ([] if code == missing else values)
@@ -143,9 +225,9 @@ def test_nothing_of_anybody_appears_once_consent_is_withdrawn(
     caller: Caller, doctor: Doctor
 ) -> None:
     consent = let_see(doctor, caller, list(DataClass.values))
-    Consent.objects.filter(pk=consent.pk).update(consent_status="REVOKED", revoked_at=NOW)
+    withdraw(consent=consent, by=User.objects.get(doctor=doctor), at=NOW)
 
-    everything = "\n".join(answers(caller, doctor, consent))
+    everything = "\n".join(walk(caller, doctor, consent).said)
 
     every: list[Any] = [*NOBODYS, *(value for values in CANARIES.values() for value in values)]
     assert [value for value in every if value in everything] == []
