@@ -34,6 +34,11 @@ class AccessFilter(forms.Form):
     """Which accesses to show; the days are the doctor's own."""
 
     insurer = forms.ChoiceField(required=False, label=_("Insurer"))
+    call = forms.ChoiceField(
+        required=False,
+        label=_("What it did"),
+        choices=[("", _("Anything")), *Access.Call.choices],
+    )
     since = forms.DateField(
         required=False, label=_("From"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
     )
@@ -57,6 +62,8 @@ class AccessFilter(forms.Form):
         found = Access.objects.filter(doctor=doctor).select_related("consent__insurance_provider")
         if slug := self.cleaned_data["insurer"]:
             found = found.filter(consent__insurance_provider__slug=slug)
+        if call := self.cleaned_data["call"]:
+            found = found.filter(call=call)
         zone, (since, until) = ZoneInfo(doctor.timezone), map(self.cleaned_data.get, _ENDS)
         return found.between(
             datetime.combine(since, time(0), tzinfo=zone) if since else None,

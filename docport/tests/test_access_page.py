@@ -114,6 +114,15 @@ def test_an_insurer_can_be_chosen(client: Client, user: User, consent: Consent) 
     assert len(rows(client)) == 2
 
 
+def test_a_kind_of_call_can_be_chosen(client: Client, user: User, consent: Consent) -> None:
+    for call in (Access.Call.DOCTOR, Access.Call.DOCTORS, Access.Call.SLOTS):
+        read(consent, call=call)
+
+    assert [row["call"] for row in rows(client, call="doctors")] == ["doctors"]
+    assert '<option value="doctors" selected>' in shown(client, call="doctors")
+    assert len(rows(client, call="")) == 3
+
+
 def test_days_are_the_doctors_own(client: Client, consent: Consent) -> None:
     for minutes in (-20, 0):
         read(consent, at=PAST_MIDNIGHT + timedelta(minutes=minutes))

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 
@@ -52,6 +53,18 @@ def test_each_row_is_sealed_once_in_order() -> None:
     seals = AuditSeal.objects.all()
     assert [(seal.position, seal.audit_log) for seal in seals] == list(enumerate(rows, 1))
     assert {seal.sealed_at for seal in seals} == {NOW}
+
+
+def test_each_new_head_leaves_the_database_with_the_log() -> None:
+    record(2)
+
+    with structlog.testing.capture_logs() as lines:
+        actions.seal_audit(at=NOW)
+        actions.seal_audit(at=NOW)
+
+    (line,) = (one for one in lines if one["event"] == "audit_sealed")
+    assert (line["head"], line["rows"]) == (str(chain.head()), 2)
+    assert "holds" in verify("--head", line["head"])
 
 
 def test_the_chain_goes_on_from_where_it_ended() -> None:
