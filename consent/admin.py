@@ -48,7 +48,12 @@ class ConsentAdmin(ReadOnlyAdmin):
         "erasure_acknowledged_at",
         "erased_at",
     )
-    list_filter = (ErasureFilter, "consent_status", "insurance_provider")
+    list_filter = (
+        ErasureFilter,
+        "consent_status",
+        ("asked_again_at", admin.EmptyFieldListFilter),
+        "insurance_provider",
+    )
     list_select_related = ("doctor", "insurance_provider")
     search_fields = WHO
     ordering = ("-updated_at",)

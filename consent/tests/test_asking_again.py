@@ -21,7 +21,7 @@ from consent.standings import standing_with
 from consent.tests.factories import give, make_consent, make_withdrawn_consent
 from consent.tests.pages import FAR_AWAY, answers, give_url, text
 from registry.models import AuditLog, Doctor, OutboxEvent
-from registry.tests.factories import NOW, make_provider, make_user
+from registry.tests.factories import NOW, make_admin, make_provider, make_user
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -252,6 +252,16 @@ def test_an_end_for_want_of_an_answer_says_so(page: Client, doctor: Doctor) -> N
     assert "you did not say yes again" in text(page.get(reverse("docport:insurers")))
     why = text(page.get(reverse("docport:why_insurer", args=[provider.slug])))
     assert "you did not say yes again in time" in why
+
+
+def test_admins_find_whom_a_new_notice_asks(client: Client) -> None:
+    asked = ask_again(make_consent())
+    make_consent()
+    client.force_login(make_admin())
+
+    listed = client.get(reverse("admin:consent_consent_changelist"), {"asked_again_at__isempty": 0})
+
+    assert list(listed.context["cl"].queryset) == [asked]
 
 
 @pytest.mark.parametrize(
