@@ -16,7 +16,7 @@ $(shell rm -f $(VENV)/.created)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults gallery requirements
+.PHONY: help run test check bench faults gallery messages requirements
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -51,6 +51,12 @@ faults: $(VENV)/.dev ## Break DocPort on purpose and judge what it kept (FAULT="
 gallery: $(VENV)/.dev ## Take a picture of every screen into var/gallery/
 	.ci/chromium
 	$(PY) -m docport.tests.gallery
+
+messages: $(VENV)/.dev ## Collect the words of pages and mails for translation (needs GNU gettext)
+	$(PY) manage.py makemessages --locale hi --no-wrap --no-obsolete --add-location file \
+	  --ignore $(VENV) --ignore var --ignore bench --ignore faults --ignore "*/tests/*" \
+	  --ignore "templates/admin/*" --ignore "templates/integrations/*"
+	$(PY) manage.py compilemessages --locale hi --ignore $(VENV)
 
 requirements: $(VENV)/.dev ## Compile the requirement files anew from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements.txt --python-version 3.11

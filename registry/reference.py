@@ -36,32 +36,32 @@ class Specialization(models.TextChoices):
 class Council(models.TextChoices):
     """Who registers doctors; a registration number is unique only within one of these."""
 
-    NMC = "NMC", "National Medical Commission"
-    MCI = "MCI", "Medical Council of India (before 2020)"
-    AMC = "AMC", "Assam Medical Council"
-    APMC = "APMC", "Andhra Pradesh Medical Council"
-    BCMR = "BCMR", "Bihar Council of Medical Registration"
-    CGMC = "CGMC", "Chhattisgarh Medical Council"
-    DCI = "DCI", "Dental Council of India"
-    DMC = "DMC", "Delhi Medical Council"
-    GMC = "GMC", "Gujarat Medical Council"
-    GOAMC = "GOAMC", "Goa Medical Council"
-    HMC = "HMC", "Haryana Medical Council"
-    HPMC = "HPMC", "Himachal Pradesh Medical Council"
-    JKMC = "JKMC", "Jammu and Kashmir Medical Council"
-    JMC = "JMC", "Jharkhand Medical Council"
-    KMC = "KMC", "Karnataka Medical Council"
-    MMC = "MMC", "Maharashtra Medical Council"
-    MPMC = "MPMC", "Madhya Pradesh Medical Council"
-    OCMR = "OCMR", "Odisha Council of Medical Registration"
-    PMC = "PMC", "Punjab Medical Council"
-    RMC = "RMC", "Rajasthan Medical Council"
-    TCMC = "TCMC", "Kerala State Medical Councils"
-    TNMC = "TNMC", "Tamil Nadu Medical Council"
-    TSMC = "TSMC", "Telangana State Medical Council"
-    UKMC = "UKMC", "Uttarakhand Medical Council"
-    UPMC = "UPMC", "Uttar Pradesh Medical Council"
-    WBMC = "WBMC", "West Bengal Medical Council"
+    NMC = "NMC", _("National Medical Commission")
+    MCI = "MCI", _("Medical Council of India (before 2020)")
+    AMC = "AMC", _("Assam Medical Council")
+    APMC = "APMC", _("Andhra Pradesh Medical Council")
+    BCMR = "BCMR", _("Bihar Council of Medical Registration")
+    CGMC = "CGMC", _("Chhattisgarh Medical Council")
+    DCI = "DCI", _("Dental Council of India")
+    DMC = "DMC", _("Delhi Medical Council")
+    GMC = "GMC", _("Gujarat Medical Council")
+    GOAMC = "GOAMC", _("Goa Medical Council")
+    HMC = "HMC", _("Haryana Medical Council")
+    HPMC = "HPMC", _("Himachal Pradesh Medical Council")
+    JKMC = "JKMC", _("Jammu and Kashmir Medical Council")
+    JMC = "JMC", _("Jharkhand Medical Council")
+    KMC = "KMC", _("Karnataka Medical Council")
+    MMC = "MMC", _("Maharashtra Medical Council")
+    MPMC = "MPMC", _("Madhya Pradesh Medical Council")
+    OCMR = "OCMR", _("Odisha Council of Medical Registration")
+    PMC = "PMC", _("Punjab Medical Council")
+    RMC = "RMC", _("Rajasthan Medical Council")
+    TCMC = "TCMC", _("Kerala State Medical Councils")
+    TNMC = "TNMC", _("Tamil Nadu Medical Council")
+    TSMC = "TSMC", _("Telangana State Medical Council")
+    UKMC = "UKMC", _("Uttarakhand Medical Council")
+    UPMC = "UPMC", _("Uttar Pradesh Medical Council")
+    WBMC = "WBMC", _("West Bengal Medical Council")
 
 
 class Language(models.TextChoices):

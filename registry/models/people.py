@@ -44,7 +44,7 @@ class UserTheme(models.TextChoices):
 
 
 class UserUiLanguage(models.TextChoices):
-    EN = "en", _("English")
+    EN = "en", "English"
     HI = "hi", "हिन्दी"
 
 
