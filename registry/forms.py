@@ -322,6 +322,10 @@ class ReasonForm(forms.Form):
 
 class ReceptionistForm(forms.Form):
     email = forms.EmailField(help_text=_("They sign in with it, after they set a password."))
+    phone = PhoneField(
+        required=False,
+        help_text=_("Only admins see it. Left empty, the number there is stays."),
+    )
     permissions = forms.MultipleChoiceField(
         choices=Doctor._meta.permissions,
         label=_("What they may do"),

@@ -47,6 +47,7 @@ def make_visit(reference: str) -> models.Model:
 MADE: dict[str, Callable[[str], models.Model]] = {
     "appointments.patient_reference": make_visit,
     "idempotency_records.body": make_answer,
+    "users.phone": lambda words: make_user(role=User.Role.DELEGATE, phone=words),
     "webhook_endpoints.secret": lambda words: make_endpoint(secret=words),
     "webhook_endpoints.previous_secret": lambda words: make_endpoint(
         previous_secret=words, previous_secret_until=NOW

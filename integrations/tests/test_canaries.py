@@ -45,7 +45,7 @@ CANARIES = {
     DataClass.CREDENTIALS: ["Canary Degree", "Canary College", "2099-12-31"],
     DataClass.AVAILABILITY: ["03:17", "windows", "exceptions"],
 }  # fmt: skip
-NOBODYS = ["Canary Reason", "Canary Certificate", "canary@user.example.org"]
+NOBODYS = ["Canary Reason", "Canary Certificate", "canary@user.example.org", "+919800099999"]
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ def doctor() -> Doctor:
 def let_see(doctor: Doctor, caller: Caller, classes: list[str]) -> Consent:
     """Consent to some data classes; the form would not leave the profile out."""
     user = make_user(doctor=doctor, email="canary@user.example.org")
+    make_user(role=User.Role.DELEGATE, doctor=doctor, phone="+919800099999")
     consent = give(
         doctor=doctor, provider=caller.provider, data_classes=list(DataClass.values),
         expires_at=None, language="en", by=user, at=NOW - DAY,
@@ -225,7 +226,7 @@ def test_nothing_of_anybody_appears_once_consent_is_withdrawn(
     caller: Caller, doctor: Doctor
 ) -> None:
     consent = let_see(doctor, caller, list(DataClass.values))
-    withdraw(consent=consent, by=User.objects.get(doctor=doctor), at=NOW)
+    withdraw(consent=consent, by=User.objects.get(doctor=doctor, role="DOCTOR"), at=NOW)
 
     everything = "\n".join(walk(caller, doctor, consent).said)
 

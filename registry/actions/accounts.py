@@ -131,7 +131,13 @@ def set_language(*, user: User, language: str, at: datetime) -> User:
 
 @transaction.atomic(durable=True)
 def delegate(
-    *, doctor: Doctor, email: str, permissions: Collection[str], by: User, at: datetime
+    *,
+    doctor: Doctor,
+    email: str,
+    permissions: Collection[str],
+    phone: str = "",
+    by: User,
+    at: datetime,
 ) -> User:
     """Give a receptionist exactly these rights on one doctor, with an account if they lack one.
 
@@ -140,6 +146,8 @@ def delegate(
 
     Args:
         permissions: among `manage_schedule` and `manage_appointments`; none takes all away.
+        phone: where the receptionist is called, in E.164; empty keeps the number there is, which
+            goes with the last right.
 
     Raises:
         AlreadyHasAccount: nothing was changed.
@@ -152,7 +160,7 @@ def delegate(
         assign_perm(permission, receptionist, standing)
     for permission in held - wanted:
         remove_perm(permission, receptionist, standing)
-    if wanted != held:
+    if _keep_phone(receptionist, phone, has_rights=bool(wanted)) or wanted != held:
         ledger.record(
             "doctor.delegated",
             subject=standing,
@@ -162,6 +170,16 @@ def delegate(
             permissions=sorted(wanted),
         )
     return receptionist
+
+
+def _keep_phone(receptionist: User, phone: str, *, has_rights: bool) -> bool:
+    """Keep a receptionist's number while they have rights; tell whether it is another now."""
+    wanted = (phone or receptionist.phone) if has_rights else None
+    if wanted == receptionist.phone:
+        return False
+    receptionist.phone = wanted
+    receptionist.save(update_fields=["phone"])
+    return True
 
 
 def _receptionist(doctor: Doctor, email: str) -> User:

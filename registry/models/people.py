@@ -9,6 +9,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import one_of
+from registry.fields import EncryptedTextField
 from registry.models.base import Timestamped
 from registry.models.doctors import Doctor
 from registry.models.providers import InsuranceProvider
@@ -68,6 +69,8 @@ class User(AbstractBaseUser, PermissionsMixin, Timestamped):
     )
     language = models.CharField(max_length=2, choices=UiLanguage.choices, default=UiLanguage.EN)
     theme = models.CharField(max_length=5, choices=Theme.choices, default=Theme.AUTO)
+    # Of receptionists alone, for admins; in E.164.
+    phone = EncryptedTextField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
 
     USERNAME_FIELD = "email"
@@ -96,6 +99,9 @@ class User(AbstractBaseUser, PermissionsMixin, Timestamped):
             ),
             models.UniqueConstraint(
                 fields=["doctor"], condition=Q(role="DOCTOR"), name="user_one_per_doctor"
+            ),
+            models.CheckConstraint(
+                condition=Q(role="DELEGATE") | Q(phone=None), name="user_phone_of_receptionist"
             ),
         ]
 

@@ -7,7 +7,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.urls import reverse
 
@@ -25,9 +25,11 @@ def unseen_email() -> str:
     return f"{uuid4().hex}@example.org"
 
 
-def delegate(doctor: Doctor, permissions: list[str], email: str = "desk@example.org") -> User:
+def delegate(
+    doctor: Doctor, permissions: list[str], email: str = "desk@example.org", phone: str = ""
+) -> User:
     return actions.delegate(
-        doctor=doctor, email=email, permissions=permissions, by=make_admin(), at=NOW
+        doctor=doctor, email=email, permissions=permissions, phone=phone, by=make_admin(), at=NOW
     )
 
 
@@ -245,6 +247,33 @@ def test_the_same_rights_again_leave_no_trace() -> None:
     delegate(doctor, BOTH)
 
     assert recorded(doctor) == ["doctor.delegated"]
+
+
+def test_a_receptionists_phone_is_kept_sealed_until_another_is_given() -> None:
+    doctor = make_doctor()
+    delegate(doctor, BOTH, phone="+919845012345")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT phone FROM users WHERE role = 'DELEGATE'")
+        sealed = bytes(cursor.fetchone()[0])
+
+    again = delegate(doctor, BOTH)
+    kept = User.objects.get(pk=again.pk).phone
+    delegate(doctor, BOTH, phone="+919845054321")
+
+    assert b"45012345" not in sealed
+    assert kept == "+919845012345"
+    assert User.objects.get(pk=again.pk).phone == "+919845054321"
+    assert recorded(doctor) == ["doctor.delegated"] * 2
+    assert "+9198450" not in str(list(AuditLog.objects.values_list("metadata", flat=True)))
+
+
+def test_a_receptionists_phone_goes_with_the_last_right() -> None:
+    doctor = make_doctor()
+    receptionist = delegate(doctor, BOTH, phone="+919845012345")
+
+    delegate(doctor, [])
+
+    assert User.objects.get(pk=receptionist.pk).phone is None
 
 
 def test_no_rights_take_all_away() -> None:

@@ -128,10 +128,10 @@ def test_a_receptionist_is_added_with_rights(client: Client, admin: User) -> Non
     assert client.get(path).content.count(b"checked") == 2
     sent = {"email": "desk@example.org", "permissions": ["manage_schedule"]}
 
-    page = client.post(path, sent, follow=True).content.decode()
+    page = client.post(path, sent | {"phone": "98450 12345"}, follow=True).content.decode()
 
     assert "Receptionist desk@example.org may now work for" in page
-    assert "desk@example.org: Change hours and leave of this doctor" in page
+    assert "desk@example.org, +919845012345: Change hours and leave of this doctor" in page
     assert User.objects.get(email="desk@example.org").has_perm("registry.manage_schedule", doctor)
 
 
@@ -142,6 +142,17 @@ def test_a_receptionist_with_another_account_is_refused(client: Client, admin: U
     page = client.post(decision("doctor_delegate", doctor), sent, follow=True).content.decode()
 
     assert "already has an account of another kind" in page
+
+
+def test_a_receptionists_phone_that_is_none_is_a_form_error(client: Client, admin: User) -> None:
+    sent = {"email": "desk@example.org", "permissions": ["manage_schedule"], "phone": "12"}
+
+    response = client.post(decision("doctor_delegate", make_doctor()), sent)
+
+    assert response.status_code == 422
+    assert b"Enter a full phone number" in response.content
+    assert b'value="12"' in response.content
+    assert not User.objects.filter(email="desk@example.org").exists()
 
 
 def test_a_receptionist_without_rights_is_a_form_error(client: Client, admin: User) -> None:

@@ -180,6 +180,7 @@ def stray_verification() -> None:
         ("user_role_matches_link", user(role="INSURER", insurance_provider=None)),
         ("user_role_matches_link", user(role="DELEGATE", doctor=None)),
         ("user_role_matches_link", lambda: make_user(insurance_provider=make_provider())),
+        ("user_phone_of_receptionist", user(phone="+919845012345")),
         ("user_one_per_doctor", two_users_of_one_doctor),
         ("audit_one_actor", two_actors),
         ("seal_position_counts_from_1", seal_at_zero),
