@@ -7,8 +7,10 @@ from django.core import mail
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import get_language
 
 from consent import actions, tasks
+from consent.mail import letter
 from consent.models import Consent, ConsentMail
 from consent.tests.factories import make_consent, make_request
 from registry.models import Doctor
@@ -265,3 +267,19 @@ def test_admins_see_what_was_sent(client: Client, clock: Clock) -> None:
 
     assert "Nila Health" in listed.content.decode()
     assert client.get(reverse("admin:consent_consentmail_add")).status_code == 403
+
+
+def test_a_doctor_who_reads_hindi_is_written_to_in_hindi() -> None:
+    doctor = make_doctor()
+    make_user(doctor=doctor, language="hi")
+    consent = make_consent(doctor=doctor, expires_at=NOW + timedelta(days=7))
+    owed = ConsentMail(
+        kind=ConsentMail.Kind.ENDS_IN_7_DAYS, consent=consent, ends_at=consent.expires_at
+    )
+
+    written = letter(owed, doctor)
+
+    assert "सहमति" in written.subject
+    assert "नमस्ते" in written.text
+    assert "प्रोफ़ाइल" in written.text
+    assert get_language() == "en"

@@ -78,6 +78,14 @@ ASKED = {
     "insurer-asks": "/insurers/nila/",
     "give-asked": "/insurers/nila/give/",
 }
+# The same doctor as DOCTOR, who has chosen Hindi by then.
+HINDI = {
+    f"hindi-{name}": DOCTOR[name]
+    for name in (
+        "today", "profile", "insurers", "insurer", "give", "preview", "withdraw", "access",
+        "why-insurer",
+    )
+}  # fmt: skip
 ADMIN = {
     "admin": "/admin/",
     "admin-doctors": "/admin/registry/doctor/",
@@ -95,6 +103,7 @@ def pictures(browser: Browser, demo: dict[str, Any]) -> Iterator[Path]:
         (DOCTOR, demo["doctors"][0]),
         (ASKED, demo["doctors"][1]),
         (ADMIN, demo["admin"]),
+        (HINDI, demo["doctors"][0]),
     ]
     for screens, person in people:
         for width, colours in SCREENS:
@@ -106,6 +115,8 @@ def pictures(browser: Browser, demo: dict[str, Any]) -> Iterator[Path]:
             page = context.new_page()
             if person:
                 _sign_in(page, person)
+            if screens is HINDI:
+                page.get_by_role("button", name="हिन्दी").click()
             for name, path in screens.items():
                 page.goto(path)
                 yield _picture(page, f"{name}-{width}-{colours}")
