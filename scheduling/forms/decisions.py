@@ -55,7 +55,11 @@ class AllForm(ReasonForm):
 
     what = forms.ChoiceField(
         label=_("All of them"),
-        choices=[(EACH, "Choose for each one"), (KEEP, "Keep all"), (CANCEL, "Cancel all")],
+        choices=[
+            (EACH, _("Choose for each one")),
+            (KEEP, _("Keep all")),
+            (CANCEL, _("Cancel all")),
+        ],
         widget=forms.RadioSelect,
     )
     field_order = ["what", "reason", "note"]
@@ -65,11 +69,13 @@ class DecisionForm(forms.Form):
     """What becomes of one appointment."""
 
     what = forms.ChoiceField(
-        choices=[(KEEP, "Keep it"), (CANCEL, "Cancel it")],
+        choices=[(KEEP, _("Keep it")), (CANCEL, _("Cancel it"))],
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose whether to keep or to cancel it.")},
     )
-    reason = forms.ChoiceField(label=_("Why"), choices=[("", "As above"), *REASONS], required=False)
+    reason = forms.ChoiceField(
+        label=_("Why"), choices=[("", _("As above")), *REASONS], required=False
+    )
     note = forms.CharField(label=_("Note to the insurer"), max_length=500, required=False)
 
     def __init__(

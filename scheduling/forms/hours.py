@@ -20,10 +20,10 @@ Week = list[list[Typed]]
 MOST_PERIODS = 8
 MOST_DAYS_TOLD = 3
 PRESETS = {
-    "morning": ("Morning 9am to 1pm", [("09:00", "13:00")]),
-    "evening": ("Evening 5pm to 8pm", [("17:00", "20:00")]),
-    "both": ("Morning and evening", [("09:00", "13:00"), ("17:00", "20:00")]),
-    "closed": ("Closed", []),
+    "morning": (_("Morning 9am to 1pm"), [("09:00", "13:00")]),
+    "evening": (_("Evening 5pm to 8pm"), [("17:00", "20:00")]),
+    "both": (_("Morning and evening"), [("09:00", "13:00"), ("17:00", "20:00")]),
+    "closed": (_("Closed"), []),
 }
 # Not "remove": a button of that name would hide the form's own method, which htmx calls.
 _COMMANDS = ["add", "drop", "copy", "preset", "recount"]

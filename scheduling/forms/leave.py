@@ -55,7 +55,7 @@ class ExceptionForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.doctor, self.places = doctor, {str(place.pk): place for place in places}
-        all_places = [] if self.needs_place else [(ALL_PLACES, "All my places")]
+        all_places = [] if self.needs_place else [(ALL_PLACES, gettext("All my places"))]
         if len(places) > 1:
             self.fields["place"] = forms.ChoiceField(
                 label=gettext("Where"),

@@ -29,7 +29,10 @@ class QuestionForm(forms.Form):
         if len(places) > 1:
             self.fields["place"] = forms.ChoiceField(
                 label=gettext("Place"),
-                choices=[("", "Any place"), *((key, one.name) for key, one in self.places.items())],
+                choices=[
+                    ("", gettext("Any place")),
+                    *((key, one.name) for key, one in self.places.items()),
+                ],
                 error_messages={"invalid_choice": gettext("Choose one of your places.")},
                 required=False,
             )
@@ -38,7 +41,7 @@ class QuestionForm(forms.Form):
                 label=gettext("Insurer"),
                 help_text=gettext("Checks also whether it may book with you."),
                 choices=[
-                    ("", "Any insurer"),
+                    ("", gettext("Any insurer")),
                     *((key, one.name) for key, one in self.insurers.items()),
                 ],
                 error_messages={"invalid_choice": gettext("Choose one of the insurers.")},

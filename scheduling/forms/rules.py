@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -15,12 +16,12 @@ _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
 OWN = "own"
 LEADS = {
-    "0": ("Up to the last minute", timedelta(0)),
-    "1h": ("1 hour", _HOUR),
-    "2h": ("2 hours", 2 * _HOUR),
-    "4h": ("4 hours", 4 * _HOUR),
-    "1d": ("1 day", timedelta(days=1)),
-    "2d": ("2 days", timedelta(days=2)),
+    "0": (_("Up to the last minute"), timedelta(0)),
+    "1h": (_("1 hour"), _HOUR),
+    "2h": (_("2 hours"), 2 * _HOUR),
+    "4h": (_("4 hours"), 4 * _HOUR),
+    "1d": (_("1 day"), timedelta(days=1)),
+    "2d": (_("2 days"), timedelta(days=2)),
 }
 
 
@@ -29,7 +30,10 @@ class RulesForm(forms.Form):
 
     lead = forms.ChoiceField(
         label=_("How long before a visit can it last be booked?"),
-        choices=[*((key, label) for key, (label, _) in LEADS.items()), (OWN, "Another time")],
+        choices=[
+            *((key, label) for key, (label, _lead) in LEADS.items()),
+            (OWN, _("Another time")),
+        ],
         widget=forms.RadioSelect,
     )
     lead_hours = forms.DecimalField(
@@ -42,7 +46,7 @@ class RulesForm(forms.Form):
     )
     horizon_days = forms.IntegerField(
         label=_("How many days ahead can visits be booked?"),
-        help_text=_("Up to %(days)s.") % {"days": BookingRules.LONGEST_HORIZON.days},
+        help_text=format_lazy(_("Up to {days}."), days=BookingRules.LONGEST_HORIZON.days),
         min_value=1,
         max_value=BookingRules.LONGEST_HORIZON.days,
     )

@@ -324,10 +324,14 @@ def _asked_for(request: HttpRequest) -> dict[str, str]:
 
 def _quick(today: date) -> list[Quick]:
     tomorrow, sunday = today + _DAY, today + (_SUNDAY - today.weekday()) * _DAY
-    week = ("This week", today, sunday)
+    week = (gettext("This week"), today, sunday)
     if sunday == today:
-        week = ("Next week", tomorrow, today + 7 * _DAY)
-    days = [("Today", today, today), ("Tomorrow", tomorrow, tomorrow), week]
+        week = (gettext("Next week"), tomorrow, today + 7 * _DAY)
+    days = [
+        (gettext("Today"), today, today),
+        (gettext("Tomorrow"), tomorrow, tomorrow),
+        week,
+    ]
     return [Quick(label, _dates(first, last), first, last) for label, first, last in days]
 
 
