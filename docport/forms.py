@@ -3,6 +3,8 @@
 from typing import Any
 
 from allauth.account import forms
+from allauth.mfa.base import forms as code_forms
+from allauth.mfa.totp import forms as app_forms
 from django.utils.translation import gettext_lazy as _
 
 RULES = _("At least 10 characters, and not one that is easy to guess.")
@@ -48,4 +50,16 @@ class ResetPasswordKeyForm(_OurWords, forms.ResetPasswordKeyForm):  # type: igno
 
 
 class ReauthenticateForm(_OurWords, forms.ReauthenticateForm):  # type: ignore[misc]  # allauth has no types.
+    pass
+
+
+class ActivateTOTPForm(_OurWords, app_forms.ActivateTOTPForm):  # type: ignore[misc]  # allauth has no types.
+    pass
+
+
+class AuthenticateForm(_OurWords, code_forms.AuthenticateForm):  # type: ignore[misc]  # allauth has no types.
+    pass
+
+
+class ReauthenticateByCodeForm(_OurWords, code_forms.ReauthenticateForm):  # type: ignore[misc]  # allauth has no types.
     pass

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "registry",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.idp.oidc",
     "guardian",
     "rest_framework",
@@ -230,6 +231,17 @@ ACCOUNT_SIGNUP_REDIRECT_URL = "docport:setup"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+
+MFA_ADAPTER = "registry.adapters.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "DocPort"
+# A used code is remembered for one period; with more tolerance it would be good a second time.
+MFA_TOTP_TOLERANCE = 0
+MFA_FORMS = {
+    "activate_totp": "docport.forms.ActivateTOTPForm",
+    "authenticate": "docport.forms.AuthenticateForm",
+    "reauthenticate": "docport.forms.ReauthenticateByCodeForm",
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["integrations.api.authentication.BearerAuthentication"],

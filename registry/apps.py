@@ -5,6 +5,7 @@ _NOT_SHOWN = (
     "auth.Group",
     "account.EmailAddress",
     "account.EmailConfirmation",
+    "mfa.Authenticator",
     "allauth_idp_oidc.Client",
     "allauth_idp_oidc.Token",
 )

@@ -56,6 +56,7 @@ DOCTOR = {
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
     "access": "/access/",
+    "account-security": "/accounts/2fa/",
     "preview": "/insurers/nila/preview/?classes=credentials",
     "why-insurer": "/insurers/saral/why/",
     "give": "/insurers/saral/give/",

@@ -56,6 +56,7 @@ OPEN_TO_STRANGERS = {
     "integrations:token": "a client shows its secret or an assertion there",
     "integrations:unknown": "says 404 as the API does",
     "account_login": "",
+    "mfa_authenticate": "leads back to the sign-in, unless the password was shown",
     "account_logout": "shows nothing, and is harmless",
     "account_confirm_login_code": "leads back to the sign-in; codes are not used",
     "account_signup": "",

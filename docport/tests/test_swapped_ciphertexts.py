@@ -1,13 +1,18 @@
-"""What is sealed for one row opens in no other: rows of every sealed column change their bytes."""
+"""What is sealed for one row opens in no other: rows of every sealed column change their bytes.
+
+The seeds of two-step sign-in are in `registry.tests.test_second_step`.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from django.db import connection, models
 from django.test import Client
 from django.urls import reverse
@@ -19,9 +24,11 @@ from registry.actions.rotation import sealed_fields
 from registry.encryption import CannotDecrypt, encrypt
 from registry.models import DoctorCredential, User
 from registry.tests.factories import NOW, make_credential, make_doctor, make_provider, make_user
+from registry.tests.test_encryption import key
 from scheduling.tests.factories import make_appointment
 
 pytestmark = pytest.mark.django_db
+OLD, NEW = f"1:{key('a')}", f"2:{key('b')}"
 PDF = b"%PDF-1.7 "
 
 
@@ -75,6 +82,18 @@ def test_values_that_change_places_do_not_open(name: str) -> None:
             getattr(fresh(row), column)
     swap(table, column, one, other)
     assert getattr(fresh(one), column) == "one"
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_values_stay_readable_with_the_next_key_alone(name: str, settings: Settings) -> None:
+    settings.FIELD_KEYS = [OLD]
+    row, column = MADE[name]("one"), name.partition(".")[2]
+    settings.FIELD_KEYS = [OLD, NEW]
+
+    call_command("rotate_field_keys", stdout=StringIO(), stderr=StringIO())
+
+    settings.FIELD_KEYS = [NEW]
+    assert getattr(fresh(row), column) == "one"
 
 
 def test_a_secret_does_not_open_in_another_column_of_its_row() -> None:

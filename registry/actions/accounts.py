@@ -130,6 +130,16 @@ def set_language(*, user: User, language: str, at: datetime) -> User:
 
 
 @transaction.atomic(durable=True)
+def record_second_step(*, user: User, change: str, at: datetime) -> None:
+    """Write down what somebody changed in their two-step sign-in; the library made the change.
+
+    Args:
+        change: such as `user.second_step_turned_on`.
+    """
+    ledger.record(change, subject=user, by=user, at=at)
+
+
+@transaction.atomic(durable=True)
 def delegate(
     *,
     doctor: Doctor,

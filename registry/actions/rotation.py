@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, transaction
 
-from registry import encryption
+from registry import encryption, second_step
 from registry.actions.transactions import tried_again
 from registry.fields import EncryptedTextField
 from registry.models import DoctorCredential
@@ -96,6 +97,40 @@ def reseal_certificate(credential: DoctorCredential) -> None:
     beside.touch(mode=0o600)
     beside.write_bytes(sealed)
     os.replace(beside, path)
+
+
+def outdated_seeds() -> list[Authenticator]:
+    """List the second steps of people whose seed the newest key has not sealed."""
+    return [row for row in Authenticator.objects.order_by("pk") if _outdated_keys(row)]
+
+
+def reseal_seeds(row: Authenticator) -> None:
+    """Seal the seed of somebody's second step anew; one turned off meanwhile is left alone.
+
+    Raises:
+        CannotDecrypt: it was altered or moved, or its key is not here; it stays as it is.
+    """
+    with transaction.atomic():
+        standing = Authenticator.objects.select_for_update().filter(pk=row.pk).first()
+        if standing is None:
+            return
+        context = second_step.context_of(standing.user_id)
+        for key in _outdated_keys(standing):
+            sealed = second_step.as_bytes(standing.data[key])
+            standing.data[key] = second_step.as_text(encryption.reseal(sealed, context=context))
+        standing.save(update_fields=["data"])
+
+
+def _outdated_keys(row: Authenticator) -> list[str]:
+    return [key for key in second_step.SEALED_KEYS if key in row.data and _is_old(row.data[key])]
+
+
+def _is_old(sealed: str) -> bool:
+    """Tell whether a seed must be sealed anew; what is no sealed text is found so as well."""
+    try:
+        return encryption.is_outdated(second_step.as_bytes(sealed))
+    except encryption.CannotDecrypt:
+        return True
 
 
 def _header_of(credential: DoctorCredential) -> bytes:

@@ -96,6 +96,7 @@ def test_no_other_table_can_be_changed_in_admin() -> None:
             "auth.Group",
             "account.EmailAddress",
             "account.EmailConfirmation",
+            "mfa.Authenticator",
             "allauth_idp_oidc.Client",
             "allauth_idp_oidc.Token",
         )

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        unreadable = [*self._values(), *self._certificates()]
+        unreadable = [*self._values(), *self._certificates(), *self._seeds()]
         for place in unreadable:
             self.stderr.write(f"No key opens {place}.")
         if unreadable:
@@ -46,6 +46,18 @@ class Command(BaseCommand):
                     rotation.reseal_certificate(credential)
                 except (CannotDecrypt, OSError):
                     unreadable.append(credential.encryption_context)
+                bar.update()
+        return unreadable
+
+    def _seeds(self) -> list[str]:
+        unreadable = []
+        outdated = rotation.outdated_seeds()
+        with self._bar("mfa_authenticator.data", len(outdated)) as bar:
+            for row in outdated:
+                try:
+                    rotation.reseal_seeds(row)
+                except CannotDecrypt:
+                    unreadable.append(f"mfa_authenticator.data:{row.pk}")
                 bar.update()
         return unreadable
 
