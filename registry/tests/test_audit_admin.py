@@ -52,6 +52,20 @@ def test_the_log_is_searched_by_date(
     assert list(page.context["cl"].queryset) == [lines[number] for number in found]
 
 
+@pytest.mark.parametrize("way", ["add", "change", "delete"])
+def test_an_admin_reads_the_log_and_writes_nothing_into_it(
+    client: Client, lines: list[AuditLog], way: str
+) -> None:
+    row = [] if way == "add" else [lines[0].pk]
+    before = list(AuditLog.objects.values())
+
+    refused = client.post(reverse(f"admin:registry_auditlog_{way}", args=row), {"action": "x"})
+
+    assert refused.status_code == 403
+    assert list(AuditLog.objects.values()) == before
+    assert "delete_selected" not in client.get(LOG).rendered_content
+
+
 def test_the_day_of_one_row_is_found_by_its_id(client: Client, lines: list[AuditLog]) -> None:
     page = client.get(LOG, {"q": f"{lines[0].entity_id} 2026-11-24"})
 
