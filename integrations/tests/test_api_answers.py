@@ -205,13 +205,13 @@ def test_a_booking_and_its_answer_take_few_statements() -> None:
         booked = clinic.book()
         return Answer(201, representations.appointment(booked), doctor_id=clinic.doctor.pk)
 
-    # The lock on the key and the answer before; locks and consent; the diary; what stands that
-    # day; the row; the lock on the open days, the diary anew and the open days as they stand;
-    # audit line, event, the open day that differs and the answer. The other two begin and commit.
+    # The lock on the key and the answer before; locks and consent; the diary; the row; the lock on
+    # the open days, the diary anew and the open days as they stand; audit line, event, the open
+    # day that differs and the answer. The other two begin and commit.
     with CaptureQueriesContext(connection) as captured:
         assert ask(clinic.insurer, book).status == 201
 
-    assert len(captured) == 15
+    assert len(captured) == 14
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 199])
