@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bench.plain import QUEUE
 from bench.site import CHECKOUT, Site
 from bench.table import Row
 
@@ -22,7 +23,12 @@ WAITING = 1_000_000
 PATIENCE_SECONDS = 300
 # As compose.yaml has them, twice; and as Celery has its workers if nobody says more.
 _WORKER = ["--pool=threads", "--concurrency=8"]
-_PLAIN = ["--concurrency=2", "--prefetch-multiplier=8", "--include=bench.plain"]
+_PLAIN = [
+    "--concurrency=2",
+    "--prefetch-multiplier=8",
+    "--include=bench.plain",
+    f"--queues={QUEUE}",
+]
 
 
 def rows(site: Site) -> Iterator[Row]:
