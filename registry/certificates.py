@@ -3,7 +3,6 @@
 from io import BytesIO
 
 from PIL import Image
-from pypdf import PdfReader
 
 PDF, JPEG, PNG = "application/pdf", "image/jpeg", "image/png"
 ACCEPTED = (PDF, JPEG, PNG)
@@ -35,6 +34,8 @@ def inspect(content: bytes) -> str:
 
 
 def _check_pdf(content: bytes) -> None:
+    from pypdf import PdfReader  # noqa: PLC0415  Its tables take 8 MB of each process, and few processes see a PDF.
+
     try:
         reader = PdfReader(BytesIO(content))
         pages = None if reader.is_encrypted else len(reader.pages)

@@ -24,6 +24,8 @@ from integrations.models import SHOWN_BY
 
 KEPT_FOR = timedelta(days=365)
 BATCH = 5_000
+# As rows of one statement, whose values the driver writes out in memory.
+_WRITTEN_AT_ONCE = 500
 # More than this is not kept in memory while the database is away.
 MOST_COUNTED = 200_000
 
@@ -136,8 +138,8 @@ class _Counter:
             written, items = 0, list(counts.items())
             try:
                 while items:
-                    written += _write(items[:BATCH])
-                    del items[:BATCH]
+                    written += _write(items[:_WRITTEN_AT_ONCE])
+                    del items[:_WRITTEN_AT_ONCE]
             except (DatabaseError, InterfaceError) as error:
                 log.warning("accesses_wait", error=type(error).__name__, count=len(items))
                 self._keep(items)
