@@ -91,7 +91,7 @@ def claim() -> dict[str, float]:
 def post_plainly(url: str, count: str) -> None:
     """Ask for so many plain posts."""
     for _ in range(int(count)):
-        plain.post.apply_async([url], queue=plain.QUEUE)
+        plain.post.apply_async((url,), queue=plain.QUEUE)
 
 
 def wake() -> None:
