@@ -3,7 +3,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
-from registry.constraints import at_least
+from registry.constraints import at_least, both_or_neither
 from registry.models import Doctor, DoctorLocation
 from scheduling.models.terms import Mode
 
@@ -25,7 +25,9 @@ class OpenDay(models.Model):
     """A doctor's local date at one place in one mode, while a patient could still come.
 
     It says what `slots.open_days` says, and `scheduling.openings` alone writes it. Bit n of
-    `starts` is set when a free slot starts n times `step_minutes` after `first_free_at`. Lead
+    `starts` is set when a free slot starts n times `step_minutes` after `first_free_at`.
+    `slot_minutes` and `capacity` are null when the free slots are not all alike, and in rows that
+    are older than these columns: whoever reads null asks the slot function. Lead
     time, horizon, holds, credentials, consent and whether the place is in use are not in it:
     these depend on the clock or on other tables.
     """
@@ -49,6 +51,8 @@ class OpenDay(models.Model):
     free = models.PositiveIntegerField()
     step_minutes = models.PositiveSmallIntegerField()
     starts = BitsField()
+    slot_minutes = models.PositiveSmallIntegerField(null=True)
+    capacity = models.PositiveSmallIntegerField(null=True)
     # The doctor's and, in capitals, the place's; triggers of migration 0004 carry them over.
     specialization = models.CharField(max_length=32)
     city = models.CharField(max_length=80)
@@ -62,6 +66,7 @@ class OpenDay(models.Model):
             ),
             at_least("free", 1, name="open_day_has_a_free_place"),
             at_least("step_minutes", 1, name="open_day_steps_forward"),
+            both_or_neither("slot_minutes", "capacity", name="open_day_slots_alike"),
         ]
         # The last start is for days that have begun: those that are over by then cost no row.
         indexes = [

@@ -61,7 +61,9 @@ def _words(day: Day | None) -> str:
         return "nothing"
     found = day.open
     first, last = (instant.astimezone(UTC) for instant in (found.first_free_at, found.last_free_at))
+    alike = f"{found.slot_minutes} minutes for {found.capacity}" if found.capacity else "not alike"
     return (
         f"{first:%H:%M} to {last:%H:%M} UTC, {found.free} free, starts "
-        f"{found.starts:b} by {found.step_minutes} minutes, {day.specialization} in {day.city}"
+        f"{found.starts:b} by {found.step_minutes} minutes, slots {alike}, "
+        f"{day.specialization} in {day.city}"
     )

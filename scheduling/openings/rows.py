@@ -25,7 +25,7 @@ _LABELS = """
 _KEPT = """
     SELECT
         doctor_id, location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes,
-        starts::text, specialization, city
+        starts::text, slot_minutes, capacity, specialization, city
     FROM open_days
     WHERE doctor_id = ANY(%(doctors)s) AND local_date BETWEEN %(first)s AND %(last)s
 """
@@ -36,15 +36,16 @@ _DROP_ONE = """
 _PUT_ONE = """
     INSERT INTO open_days (
         doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free, step_minutes,
-        starts, specialization, city
+        starts, slot_minutes, capacity, specialization, city
     )
     SELECT
         d.id, %(day)s, l.id, %(mode)s, %(first)s, %(last)s, %(free)s, %(step)s, %(starts)s,
-        d.specialization, upper(l.city)
+        %(minutes)s, %(capacity)s, d.specialization, upper(l.city)
     FROM doctor_locations AS l JOIN doctors AS d ON d.id = l.doctor_id WHERE l.id = %(place)s
     ON CONFLICT (doctor_id, local_date, location_id, mode) DO UPDATE SET
         first_free_at = excluded.first_free_at, last_free_at = excluded.last_free_at,
-        free = excluded.free, step_minutes = excluded.step_minutes, starts = excluded.starts
+        free = excluded.free, step_minutes = excluded.step_minutes, starts = excluded.starts,
+        slot_minutes = excluded.slot_minutes, capacity = excluded.capacity
 """
 # Rows that say what they should are not written: an index need not learn of them again.
 _PUT = """
@@ -55,12 +56,15 @@ _PUT = """
     ), wanted AS MATERIALIZED (
         SELECT
             l.doctor_id, n.local_date, l.id AS location_id, n.mode, n.first_free_at,
-            n.last_free_at, n.free, n.step_minutes, n.starts, l.specialization, l.city
+            n.last_free_at, n.free, n.step_minutes, n.starts, n.slot_minutes, n.capacity,
+            l.specialization, l.city
         FROM unnest(
             %(places)s::uuid[], %(modes)s::text[], %(dates)s::date[], %(firsts)s::timestamptz[],
-            %(lasts)s::timestamptz[], %(free)s::int[], %(steps)s::smallint[], %(starts)s::varbit[]
+            %(lasts)s::timestamptz[], %(free)s::int[], %(steps)s::smallint[], %(starts)s::varbit[],
+            %(minutes)s::smallint[], %(capacities)s::smallint[]
         ) AS n (
-            location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes, starts
+            location_id, mode, local_date, first_free_at, last_free_at, free, step_minutes, starts,
+            slot_minutes, capacity
         )
         JOIN places AS l ON l.id = n.location_id
     ), there AS MATERIALIZED (
@@ -69,7 +73,7 @@ _PUT = """
         LATERAL (
             SELECT
                 doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free,
-                step_minutes, starts, specialization, city
+                step_minutes, starts, slot_minutes, capacity, specialization, city
             FROM open_days
             WHERE doctor_id = within.doctor_id
                 AND local_date BETWEEN within.first AND within.last
@@ -86,12 +90,13 @@ _PUT = """
     )
     INSERT INTO open_days (
         doctor_id, local_date, location_id, mode, first_free_at, last_free_at, free, step_minutes,
-        starts, specialization, city
+        starts, slot_minutes, capacity, specialization, city
     )
     SELECT * FROM wanted EXCEPT SELECT * FROM there
     ON CONFLICT (doctor_id, local_date, location_id, mode) DO UPDATE SET
         first_free_at = excluded.first_free_at, last_free_at = excluded.last_free_at,
         free = excluded.free, step_minutes = excluded.step_minutes, starts = excluded.starts,
+        slot_minutes = excluded.slot_minutes, capacity = excluded.capacity,
         specialization = excluded.specialization, city = excluded.city
 """
 
@@ -150,7 +155,7 @@ def ask_for_kept(doctor_ids: Sequence[UUID], *, first: date, last: date) -> Call
     """Ask for what is `kept`, `together` with other questions; what is given reads the answer."""
     answer = ask(_KEPT, {"doctors": list(doctor_ids), "first": first, "last": last})
     return lambda: [
-        Day(row[0], OpenDay._make([*row[1:8], int(row[8][::-1], 2)]), *row[9:])
+        Day(row[0], OpenDay._make([*row[1:8], int(row[8][::-1], 2), *row[9:11]]), *row[11:])
         for row in answer.fetchall()
     ]
 
@@ -190,6 +195,8 @@ def bring_in_line(dates: Mapping[UUID, Dates], *, within: Mapping[UUID, Dates]) 
                 "free": array(day.free for day in days),
                 "steps": array(day.step_minutes for day in days),
                 "starts": array(f"{day.starts:b}"[::-1] for day in days),
+                "minutes": array(day.slot_minutes for day in days),
+                "capacities": array(day.capacity for day in days),
                 "doctors": list(within),
                 "froms": [first for first, _ in within.values()],
                 "tos": [last for _, last in within.values()],
@@ -207,6 +214,8 @@ def _values(day: OpenDay) -> dict[str, Any]:
         "free": day.free,
         "step": day.step_minutes,
         "starts": f"{day.starts:b}"[::-1],
+        "minutes": day.slot_minutes,
+        "capacity": day.capacity,
     }
 
 

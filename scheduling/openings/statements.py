@@ -20,7 +20,8 @@ _SKIPPED = """
         - date_part('epoch', o.first_free_at)) / (60 * o.step_minutes)))::int
 """
 _COLUMNS = """
-    o.doctor_id, o.location_id, o.mode, o.local_date, o.first_free_at, o.step_minutes, o.starts
+    o.doctor_id, o.location_id, o.mode, o.local_date, o.first_free_at, o.step_minutes, o.starts,
+    o.slot_minutes, o.capacity
 """
 # At noon these may be many: OFFSET has each expression computed once.
 _BEGUN = """
@@ -93,7 +94,7 @@ _SEEN = """
     SELECT o.turn, o.doctor_id, o.location_id, o.mode, o.local_date,
         CASE WHEN place.is_active AND begins.at < least(%(until)s, {latest}) THEN begins.at END
             AS could_begin_at,
-        place.distance_km, slot.ends_at, slot.capacity, slot.free
+        place.distance_km, slot.ends_at, o.capacity, slot.free
 """
 _SOONEST = "%(at)s + coalesce(rules.lead_time_minutes, 0) * interval '1 minute'"
 _LATEST = "%(at)s + coalesce(rules.horizon_days, %(horizon)s) * interval '1 day'"
@@ -126,32 +127,17 @@ _SEEN_BY = """
     {near_enough}
 """
 # A start that the bits give is free, unless the doctor's registration has ended by then or
-# somebody holds it, or another place on a day that is then full. What the slot is like, the hours
-# tell, as long as all that it could come from are alike.
+# somebody holds it, or another place on a day that is then full. What the slot is like, the row
+# tells when all that are free that day are alike.
 _SLOT = """
     LEFT JOIN LATERAL (
-        SELECT ends_at, capacity, CASE WHEN capacity = 1 THEN 1 ELSE capacity - (
+        SELECT ends_at, CASE WHEN o.capacity = 1 THEN 1 ELSE o.capacity - (
             SELECT count(DISTINCT p.lane) FROM appointments AS p
             WHERE p.doctor_id = o.doctor_id AND p.status NOT IN ('CANCELLED', 'HELD')
                 AND p.appointment_time > begins.at - %(longest_slot)s
                 AND p.appointment_time < alike.ends_at AND p.ends_at > begins.at
         ) END AS free
-        FROM (
-            SELECT begins.at + min(minutes) * interval '1 minute' AS ends_at,
-                min(capacity) AS capacity
-            FROM (
-                SELECT slot_duration_minutes, capacity FROM doctor_availability AS a
-                WHERE a.location_id = o.location_id AND a.mode = o.mode AND a.is_active
-                    -- A night may have begun the day before.
-                    AND a.valid_from <= o.local_date
-                    AND (a.valid_to IS NULL OR a.valid_to >= o.local_date)
-                UNION ALL
-                SELECT slot_duration_minutes, capacity FROM availability_exceptions AS e
-                WHERE e.location_id = o.location_id AND e.mode = o.mode AND e.kind = 'EXTRA'
-                    AND e.starts_at <= begins.at AND e.ends_at > begins.at
-            ) AS hours (minutes, capacity)
-            HAVING min(minutes) = max(minutes) AND min(capacity) = max(capacity)
-        ) AS alike
+        FROM (SELECT begins.at + o.slot_minutes * interval '1 minute') AS alike (ends_at)
         WHERE NOT EXISTS (
             SELECT FROM appointments AS h
             WHERE h.doctor_id = o.doctor_id AND h.status = 'HELD' AND h.hold_expires_at > %(at)s

@@ -66,7 +66,13 @@ def _open_day(location_id: UUID, mode: str, local_date: date, free: list[_Free])
     last = max([one.sitting.start_of(one.last) for one in free])
     step, starts = _one_grid(free[0]) if len(free) == 1 else _joint_grid(free, first)
     places = sum([one.places for one in free])
-    return OpenDay(location_id, mode, local_date, first, last, places, step, starts)
+    return OpenDay(location_id, mode, local_date, first, last, places, step, starts, *_alike(free))
+
+
+def _alike(free: list[_Free]) -> tuple[int, int] | tuple[None, None]:
+    """Give the length and the capacity of all free slots if they are the same."""
+    kinds = {(one.sitting.terms.slot_minutes, one.sitting.terms.capacity) for one in free}
+    return kinds.pop() if len(kinds) == 1 else (None, None)
 
 
 def _one_grid(free: _Free) -> tuple[int, int]:

@@ -215,7 +215,8 @@ class OpenDay(NamedTuple):
 
     Bit n of `starts` is set when a free slot starts n times `step_minutes` after `first_free_at`.
     It leaves no start out: a search at noon would find no end of doctors who may be next.
-    `free` counts places of patients.
+    `free` counts places of patients. `slot_minutes` and `capacity` are those of all free slots,
+    or both `None` when these are not all alike.
     """
 
     location_id: UUID
@@ -226,6 +227,8 @@ class OpenDay(NamedTuple):
     free: int
     step_minutes: int
     starts: int
+    slot_minutes: int | None
+    capacity: int | None
 
 
 def check_instants(*instants: datetime) -> None:

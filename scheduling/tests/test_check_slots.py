@@ -70,6 +70,9 @@ def test_a_wrong_number_is_named_and_left() -> None:
     [
         {"starts": 5},
         {"step_minutes": 5},
+        {"slot_minutes": 30},
+        {"capacity": 2},
+        {"slot_minutes": None, "capacity": None},
         {"city": "PUNE"},
         {"specialization": "ent"},
         {"last_free_at": NOW + timedelta(days=2)},

@@ -8,9 +8,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from registry.models import Doctor, DoctorLocation
-from registry.tests.factories import make_doctor, make_location
-from scheduling.models import AvailabilityException
-from scheduling.tests.factories import TUESDAY_AT_9
+from registry.tests.factories import NOW, make_doctor, make_location
+from scheduling import openings
+from scheduling.models import AvailabilityException, OpenDay
+from scheduling.tests.factories import TUESDAY_AT_9, make_window
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,3 +92,19 @@ def test_extra_hours_come_to_begin_on_the_minute(latest: str) -> None:
     migrate(latest)
 
     assert AvailabilityException.objects.get().starts_at == TUESDAY_AT_9
+
+
+def test_open_days_that_do_not_say_what_slots_are_like_come_to_say_it(latest: str) -> None:
+    doctor = make_doctor()
+    make_window(doctor, capacity=2)
+    openings.build(doctor_ids=[doctor.pk], at=NOW)
+    migrate("0010_taken_places_in_the_index")
+
+    migrate(latest)
+
+    kinds = OpenDay.objects.values_list("slot_minutes", "capacity")
+    assert set(kinds) == {(None, None)}
+    assert len(openings.differences(doctor_ids=[doctor.pk])) == len(kinds)
+    openings.build(doctor_ids=[doctor.pk], at=NOW)
+    assert set(kinds.all()) == {(15, 2)}
+    assert openings.differences(doctor_ids=[doctor.pk]) == []

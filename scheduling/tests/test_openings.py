@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection
 from registry.models import Doctor, DoctorLocation
 from registry.tests.factories import NOW, make_doctor, make_location, make_provider
 from scheduling import openings, tasks
-from scheduling.models import BookingRules, OpenDay, OpenDayHead
+from scheduling.models import Availability, BookingRules, OpenDay, OpenDayHead
 from scheduling.tests.factories import (
     TUESDAY_AT_9,
     make_appointment,
@@ -72,6 +72,7 @@ def test_an_open_day_says_when_and_how_much_is_free() -> None:
     assert day.last_free_at == TUESDAY_AT_9 + timedelta(hours=3, minutes=45)
     assert day.free == 15
     assert (day.step_minutes, day.starts) == (15, 0b111_1111_1111_1111)
+    assert (day.slot_minutes, day.capacity) == (15, 1)
     assert (day.specialization, day.city) == ("general_medicine", "BENGALURU")
     assert str(day) == "2026-11-24 from 03:45 UTC: 15 free"
 
@@ -133,6 +134,39 @@ def test_a_day_that_is_full_is_not_open() -> None:
 
     assert TUESDAY not in open_dates(doctor)
     assert TUESDAY + WEEK in open_dates(doctor)
+
+
+def test_a_change_of_nothing_but_the_length_is_written() -> None:
+    doctor, _ = opened(slot_duration_minutes=15, buffer_minutes=5)
+    before = written()
+    Availability.objects.update(slot_duration_minutes=20, buffer_minutes=0)
+
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+
+    assert set(OpenDay.objects.values_list("slot_minutes", "capacity")) == {(20, 1)}
+    assert all(row != before[day] for day, row in written().items())
+
+
+def test_a_change_of_the_capacity_is_written() -> None:
+    doctor, _ = opened()
+    Availability.objects.update(capacity=2)
+
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+
+    assert set(OpenDay.objects.values_list("slot_minutes", "capacity")) == {(15, 2)}
+
+
+def test_a_booking_may_leave_slots_that_are_all_alike() -> None:
+    doctor, place = opened(end_time=time(9, 15))
+    make_window(doctor, place, start_time=time(10), slot_duration_minutes=30, capacity=2)
+    openings.refresh_all(doctor_id=doctor.pk, at=NOW)
+    days = OpenDay.objects.order_by("local_date").values_list("slot_minutes", "capacity")
+    assert set(days) == {(None, None)}
+    make_appointment(doctor, make_provider(), place)
+
+    refresh(doctor)
+
+    assert list(days.all()[:2]) == [(30, 2), (None, None)]
 
 
 def test_holds_are_in_no_open_day() -> None:
@@ -266,6 +300,7 @@ def test_extra_hours_start_on_the_minute_and_leave_at_any_instant() -> None:
     [
         ({"free": 0}, "open_day_has_a_free_place"),
         ({"step_minutes": 0}, "open_day_steps_forward"),
+        ({"slot_minutes": None}, "open_day_slots_alike"),
         ({"last_free_at": TUESDAY_AT_9 - DAY}, "open_day_begins_before_its_last"),
     ],
 )

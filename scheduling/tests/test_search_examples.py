@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +19,7 @@ from registry.tests.factories import (
     make_verified_credential,
 )
 from scheduling import openings
-from scheduling.models import Appointment, Availability, BookingRules
+from scheduling.models import Appointment, Availability, BookingRules, OpenDay
 from scheduling.openings import Found, Near, Wanted
 from scheduling.openings.candidates import Candidates
 from scheduling.tests.factories import TUESDAY_AT_9, make_appointment, make_window
@@ -143,6 +144,8 @@ def test_a_clinics_slot_tells_how_many_more_can_come() -> None:
     make_appointment(doctor, provider, place, lane=0, **later)
     make_appointment(doctor, provider, place, lane=1, status="CANCELLED", **later)
     make_appointment(doctor, provider, place, lane=2, status="HELD", **later)
+    latest = {"appointment_time": eleven, "ends_at": eleven + HOUR, "capacity": 3}
+    make_appointment(doctor, provider, place, lane=1, **latest)
     build()
 
     with CaptureQueriesContext(connection) as queries:
@@ -150,6 +153,46 @@ def test_a_clinics_slot_tells_how_many_more_can_come() -> None:
 
     assert answer == [Found(doctor.pk, place.pk, "IN_PERSON", ten, eleven, capacity=3, free=2)]
     assert len(queries) == 1
+
+
+def test_slots_that_differ_within_a_day_are_told_apart() -> None:
+    provider = make_provider()
+    doctor = make_doctor()
+    place = opened(doctor, provider)
+    Availability.objects.update(end_time=time(9, 30))
+    make_window(
+        doctor, place, start_time=time(10), end_time=time(11), slot_duration_minutes=20, capacity=2
+    )
+    build()
+    of_both = replace(GENERAL, per_doctor=3)
+
+    answer = [(one.starts_at, one.ends_at, one.capacity) for one in found(provider, of_both)]
+    (first,) = found(provider, GENERAL)
+    (late,) = found(provider, replace(GENERAL, starts_at=TUESDAY_AT_9 + HOUR))
+
+    quarter, third = timedelta(minutes=15), timedelta(minutes=20)
+    assert answer == [
+        (TUESDAY_AT_9, TUESDAY_AT_9 + quarter, 1),
+        (TUESDAY_AT_9 + quarter, TUESDAY_AT_9 + 2 * quarter, 1),
+        (TUESDAY_AT_9 + HOUR, TUESDAY_AT_9 + HOUR + third, 2),
+    ]
+    assert (first.starts_at, first.ends_at, first.capacity) == answer[0]
+    assert (late.starts_at, late.ends_at, late.capacity) == answer[2]
+
+
+def test_rows_that_do_not_say_what_slots_are_like_give_the_same_answers() -> None:
+    provider = make_provider()
+    for length in (15, 20, 30):
+        doctor = make_doctor()
+        make_consent(doctor=doctor, insurance_provider=provider)
+        make_window(doctor, slot_duration_minutes=length, capacity=length // 10)
+    build()
+    answers = [found(provider, replace(GENERAL, per_doctor=most)) for most in (1, 5)]
+
+    OpenDay.objects.update(slot_minutes=None, capacity=None)
+
+    assert [found(provider, replace(GENERAL, per_doctor=most)) for most in (1, 5)] == answers
+    assert [len(answer) for answer in answers] == [3, 15]
 
 
 def test_who_is_open_first_at_a_place_not_in_use_is_found_at_the_other() -> None:

@@ -68,10 +68,10 @@ FILL = """
     FROM doctor_locations AS l JOIN insurance_providers AS provider ON provider.slug = 'large';
 
     INSERT INTO open_days (doctor_id, local_date, location_id, mode, first_free_at, last_free_at,
-        free, step_minutes, starts, specialization, city)
+        free, step_minutes, starts, slot_minutes, capacity, specialization, city)
     SELECT d.id, %(at)s::date + n, l.id, 'IN_PERSON', %(at)s + n * interval '1 day',
         %(at)s + n * interval '1 day' + interval '450 minutes', 16, 30, repeat('1', 16)::varbit,
-        d.specialization, upper(l.city)
+        30, 2, d.specialization, upper(l.city)
     FROM doctors AS d JOIN doctor_locations AS l ON l.doctor_id = d.id,
         generate_series(0, %(days)s - 1) AS n;
 """

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -268,10 +269,28 @@ def test_open_days_say_what_is_free_when() -> None:
     )
     # At 9:30, 10:30, 17:00 and 17:30.
     assert (in_person.step_minutes, in_person.starts) == (30, 0b11000000000000101)
+    assert (in_person.slot_minutes, in_person.capacity) == (None, None)
     assert tele == (
         *(CLINIC, "TELE", TUESDAY, AT_9 + 11 * HOUR, AT_9 + 11 * HOUR),
-        *(1, 30, 1),
+        *(1, 30, 1, 30, 1),
     )
+
+
+def test_open_days_say_what_slots_are_like_when_all_that_are_free_are_alike() -> None:
+    def alike(*taken: Taken, **later: Any) -> tuple[int | None, int | None]:
+        evening = Window(1, time(17), time(18), FROM, None, replace(HALF_HOURS, **later))
+        (day,) = slots.open_days(
+            Schedule(windows=(MORNING, evening), taken=taken), first=TUESDAY, last=TUESDAY
+        )
+        return day.slot_minutes, day.capacity
+
+    morning = Taken(AT_9, AT_9 + 2 * HOUR, TUESDAY, HOSPITAL)
+
+    assert alike(buffer_minutes=10) == (30, 1)
+    assert alike(slot_minutes=20) == (None, None)
+    assert alike(slot_minutes=20, buffer_minutes=10) == (None, None)
+    assert alike(capacity=2) == (None, None)
+    assert alike(morning, slot_minutes=20, capacity=2) == (20, 2)
 
 
 def test_a_full_day_and_one_on_leave_are_not_open() -> None:

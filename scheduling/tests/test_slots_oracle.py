@@ -367,6 +367,9 @@ def test_open_days_sum_up_what_the_slots_of_each_date_say(
     for day in found:
         of_day = free[day.location_id, day.mode, day.local_date]
         assert starts_of(day) == [slot.starts_at for slot in of_day]
+        kinds = {(slot.terms.slot_minutes, slot.capacity) for slot in of_day}
+        alike = kinds.pop() if len(kinds) == 1 else (None, None)
+        assert (day.slot_minutes, day.capacity) == alike
 
 
 def starts_of(day: OpenDay) -> list[datetime]:
