@@ -311,6 +311,19 @@ class DoctorCredential(Timestamped):
                 condition=Q(year__gte=1940, year__lte=2100), name="credential_year_plausible"
             ),
         ]
+        indexes = [
+            # A search asks it of each doctor whose turn comes, and mostly none ends.
+            models.Index(
+                fields=["doctor", "valid_until"],
+                condition=Q(
+                    kind="REGISTRATION",
+                    verified=True,
+                    replaced_by=None,
+                    valid_until__isnull=False,
+                ),
+                name="registration_by_end",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.degree}, {self.institution}"
@@ -366,6 +379,8 @@ class DoctorLocation(Timestamped):
             models.Index(Upper("city"), "doctor", name="location_by_city"),
             models.Index(fields=["state", "doctor"], name="location_by_state"),
             models.Index(fields=["latitude", "longitude"], name="location_by_point"),
+            # So few that asking whether a place is among them reads next to nothing.
+            models.Index(fields=["id"], condition=Q(is_active=False), name="location_not_in_use"),
         ]
 
     def __str__(self) -> str:

@@ -16,28 +16,30 @@ _NEXT_START = """
         + nullif(position(B'1' IN substring(o.starts FROM {skipped} + 1)), 0))
 """
 _SKIPPED = """
-    greatest(0, ceil((date_part('epoch', ({since})::timestamptz)
-        - date_part('epoch', o.first_free_at)) / (60 * o.step_minutes)))::int
+    greatest(0, ceil(
+        date_part('epoch', {since} - o.first_free_at) / (60 * o.step_minutes)
+    ))::int
 """
+_SINCE = "%(since)s::timestamptz"
 _COLUMNS = """
-    o.doctor_id, o.location_id, o.mode, o.local_date, o.first_free_at, o.step_minutes, o.starts,
-    o.slot_minutes, o.capacity
+    doctor_id, location_id, mode, local_date, first_free_at, step_minutes, starts, slot_minutes,
+    capacity
 """
-# At noon these may be many: OFFSET has each expression computed once.
+# Between two unknown instants a planner expects so few rows that any index would do, and that it
+# would sort those ahead; of a pair it expects more. No doctor's id is lower than the least.
+# At noon those that have begun may be many: OFFSET has each expression computed once.
 _BEGUN = """
     SELECT {columns}, turn FROM (
         SELECT o.*, {next_after} AS turn FROM (
             SELECT {columns}, {skipped} AS skipped FROM open_days AS o
-            WHERE {which} AND o.first_free_at >= %(day_before)s AND o.first_free_at < %(since)s
-                AND o.last_free_at >= %(since)s
+            WHERE {which} AND (o.first_free_at, o.doctor_id) >= (%(day_before)s, %(least_id)s)
+                AND o.first_free_at < %(since)s AND o.last_free_at >= %(since)s
             OFFSET 0
         ) AS o
         OFFSET 0
     ) AS o
     WHERE turn < %(until)s ORDER BY turn, doctor_id
 """
-# Between two unknown instants a planner expects so few rows that it would sort them all; of a pair
-# it expects more, and walks. No doctor's id is lower than the least.
 _AHEAD = """
     SELECT {columns}, o.first_free_at AS turn FROM open_days AS o
     WHERE {which} AND o.first_free_at >= %(since)s
@@ -84,7 +86,7 @@ _BY_DOCTOR = """
     ) AS o
     {seen_by} LIMIT %(size)s
 """
-# Read as JSON faster than column by column.
+# Rows are read as JSON faster than column by column.
 _AS_JSON = """
     SELECT json_build_array(turn, doctor_id, location_id, mode, local_date, could_begin_at,
         distance_km, ends_at, capacity, free)::text{more}
@@ -92,43 +94,51 @@ _AS_JSON = """
 """
 _SEEN = """
     SELECT o.turn, o.doctor_id, o.location_id, o.mode, o.local_date,
-        CASE WHEN place.is_active AND begins.at < least(%(until)s, {latest}) THEN begins.at END
+        CASE WHEN place.is_active AND begins.at < least(%(until)s, seen.latest) THEN begins.at END
             AS could_begin_at,
         place.distance_km, slot.ends_at, o.capacity, slot.free
 """
-_SOONEST = "%(at)s + coalesce(rules.lead_time_minutes, 0) * interval '1 minute'"
-_LATEST = "%(at)s + coalesce(rules.horizon_days, %(horizon)s) * interval '1 day'"
 # OFFSET keeps these subqueries what they are, one look each for a row whose turn it is; and there
 # are fewer ways to join them all to think through than to walk.
 _SEEN_BY = """
+    JOIN insurance_providers AS p ON p.id = %(provider)s
     CROSS JOIN LATERAL (
-        SELECT FROM doctor_insurance_consent AS c
+        SELECT %(at)s + coalesce(r.lead_time_minutes, 0) * interval '1 minute' AS soonest,
+            %(at)s + coalesce(r.horizon_days, %(horizon)s) * interval '1 day' AS latest
+        FROM doctor_insurance_consent AS c
         JOIN doctors AS d ON d.id = c.doctor_id
-        JOIN insurance_providers AS p ON p.id = c.insurance_provider_id
-        WHERE c.doctor_id = o.doctor_id AND c.insurance_provider_id = %(provider)s
+        LEFT JOIN booking_rules AS r ON r.doctor_id = d.id
+        WHERE c.doctor_id = o.doctor_id AND c.insurance_provider_id = p.id
             AND c.data_classes @> %(shared)s::varchar[] AND {shows}
         OFFSET 0
     ) AS seen
+    CROSS JOIN LATERAL ({place} OFFSET 0) AS place
     CROSS JOIN LATERAL (
-        SELECT l.is_active, {distance} AS distance_km
-        FROM doctor_locations AS l WHERE l.id = o.location_id
-        OFFSET 0
-    ) AS place
-    LEFT JOIN LATERAL (
-        SELECT lead_time_minutes, horizon_days
-        FROM booking_rules AS r WHERE r.doctor_id = o.doctor_id
-        OFFSET 0
-    ) AS rules ON true
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN o.turn < {soonest} THEN {next_start} ELSE o.turn END AS at
+        SELECT CASE WHEN o.turn < seen.soonest THEN {next_start} ELSE o.turn END AS at
         OFFSET 0
     ) AS begins
     {slot}
     {near_enough}
 """
+# Few places are not in use, and an index of these few tells it without a look at the place.
+_PLACE = """
+    SELECT NULL::float8 AS distance_km, NOT EXISTS (
+        SELECT FROM doctor_locations AS l WHERE l.id = o.location_id AND NOT l.is_active
+    ) AS is_active
+"""
+# By the haversine formula, on a globe of the earth's mean radius.
+_PLACE_AND_DISTANCE = """
+    SELECT l.is_active, 2 * 6371.0 * asin(least(1, sqrt(
+        sind((l.latitude::float8 - %(latitude)s) / 2) ^ 2
+        + cosd(l.latitude::float8) * cosd(%(latitude)s)
+        * sind((l.longitude::float8 - %(longitude)s) / 2) ^ 2
+    ))) AS distance_km
+    FROM doctor_locations AS l WHERE l.id = o.location_id
+"""
 # A start that the bits give is free, unless the doctor's registration has ended by then or
-# somebody holds it, or another place on a day that is then full. What the slot is like, the row
-# tells when all that are free that day are alike.
+# somebody holds it, or another place on a day that is then full. (Two days, as the date may be
+# another one where the doctor lives.) What the slot is like, the row tells when all that are free
+# that day are alike.
 _SLOT = """
     LEFT JOIN LATERAL (
         SELECT ends_at, CASE WHEN o.capacity = 1 THEN 1 ELSE o.capacity - (
@@ -142,21 +152,12 @@ _SLOT = """
             SELECT FROM appointments AS h
             WHERE h.doctor_id = o.doctor_id AND h.status = 'HELD' AND h.hold_expires_at > %(at)s
         ) AND NOT EXISTS (
-            -- Two days, as the date may be another one where the doctor lives.
             SELECT FROM doctor_credentials AS r
             WHERE r.doctor_id = o.doctor_id AND r.kind = 'REGISTRATION' AND r.verified
                 AND r.replaced_by_id IS NULL AND r.valid_until < o.local_date + 2
         )
         OFFSET 0
     ) AS slot ON true
-"""
-# By the haversine formula, on a globe of the earth's mean radius.
-_DISTANCE = """
-    2 * 6371.0 * asin(least(1, sqrt(
-        sind((l.latitude::float8 - %(latitude)s) / 2) ^ 2
-        + cosd(l.latitude::float8) * cosd(%(latitude)s)
-        * sind((l.longitude::float8 - %(longitude)s) / 2) ^ 2
-    )))
 """
 # Null when they are not few.
 _FEW = """
@@ -180,18 +181,18 @@ def candidates(*, by_doctor: bool, asks: frozenset[str]) -> str:
     """Write the statement for a search that asks for these things."""
     parts = _parts(by_doctor=by_doctor, asks=asks)
     if by_doctor:
-        return _AS_JSON.format(page=_BY_DOCTOR.format(**parts), more="")
+        return _as_json(_BY_DOCTOR.format(**parts))
     page = _IN_TIME.format(**parts)
     if "specialization" not in asks:
         page = _ALL_IN_TIME.format(in_time=page)
-    return _AS_JSON.format(page=page, more="")
+    return _as_json(page)
 
 
 @lru_cache
 def first_of_each(asks: frozenset[str]) -> str:
     """Write the statement for each doctor's first open day, and how many were passed for them."""
     page = _FIRST_OF_EACH.format(**_parts(by_doctor=False, asks=asks))
-    return _AS_JSON.format(page=page, more=", passed")
+    return _as_json(page, more=", passed")
 
 
 @lru_cache
@@ -206,15 +207,14 @@ def _parts(*, by_doctor: bool, asks: frozenset[str]) -> dict[str, str]:
     parts = {
         "columns": _COLUMNS,
         "which": _which(by_doctor=by_doctor, asks=asks),
-        "skipped": _SKIPPED.format(since="%(since)s"),
+        "skipped": _SKIPPED.format(since=_SINCE),
         "next_after": _NEXT_START.format(skipped="o.skipped"),
-        "next_start": _next_start("%(since)s"),
-        "seen": _SEEN.format(latest=_LATEST),
+        "next_start": _next_start(_SINCE),
+        "seen": _SEEN,
         "seen_by": _SEEN_BY.format(
             shows=SHOWS,
-            soonest=_SOONEST,
-            next_start=_next_start(_SOONEST),
-            distance=_DISTANCE if near else "NULL::float8",
+            next_start=_next_start("seen.soonest"),
+            place=_PLACE_AND_DISTANCE if near else _PLACE,
             slot=_SLOT,
             near_enough="WHERE place.distance_km <= %(distance_km)s" if near else "",
         ),
@@ -235,6 +235,14 @@ def _which(*, by_doctor: bool, asks: frozenset[str]) -> str:
     if "mode" in asks:
         conditions.append("o.mode = %(mode)s")
     return " AND ".join(conditions)
+
+
+def _as_json(page: str, *, more: str = "") -> str:
+    """Write the statement that gives the rows of a page, all in one line.
+
+    The driver remembers how it reads a statement, but none of more than 4,096 characters.
+    """
+    return " ".join(_AS_JSON.format(page=page, more=more).split())
 
 
 def _next_start(since: str) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
-from psycopg._queries import PostgresQuery
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH, PostgresQuery
 from psycopg.adapt import Transformer
 
 from registry.models import InsuranceProvider
 from registry.tests.factories import NOW, make_provider
 from scheduling import openings
-from scheduling.openings import Near, Wanted
+from scheduling.openings import Near, Wanted, statements
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,14 @@ def scanned(plan: dict[str, Any]) -> Iterator[str]:
             yield from scanned(part)
 
 
+def indexes(plan: dict[str, Any], table: str) -> Iterator[str]:
+    """Name the indexes by which a plan finds the rows of a table."""
+    if plan.get("Relation Name") == table:
+        yield plan["Index Name"]
+    for part in plan.get("Plans", []):
+        yield from indexes(part, table)
+
+
 def generic_plan(sql: str, params: Any) -> dict[str, Any]:
     """Give the plan that a prepared statement gets, which is made without its values."""
     with psycopg.Cursor(connection.connection) as cursor:
@@ -146,3 +154,26 @@ def test_no_search_reads_a_whole_table() -> None:
                     openings.earliest(provider=provider, wanted=wanted, at=NOW, limit=20)
 
     assert read == {}
+
+
+@pytest.mark.usefixtures("_many")
+def test_a_city_is_looked_for_in_its_own_index() -> None:
+    used: set[str] = set()
+
+    def explained(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001  Django's.
+        used.update(indexes(generic_plan(sql, params), "open_days"))
+        return execute(sql, params, many, context)
+
+    wanted = Wanted(NOON, NOON + 7 * DAY, specialization="ent", city="City 2")
+    provider = InsuranceProvider.objects.get(slug="large")
+    with connection.execute_wrapper(explained):
+        openings.earliest(provider=provider, wanted=wanted, at=NOW, limit=20)
+
+    assert used == {"open_day_by_city"}
+
+
+@pytest.mark.parametrize("asked", [set(), {"city"}, {"mode"}, {"city", "mode"}])
+def test_the_driver_remembers_how_it_reads_the_first_statement(asked: set[str]) -> None:
+    statement = statements.first_of_each(frozenset({"specialization", *asked}))
+
+    assert len(statement) <= MAX_CACHED_STATEMENT_LENGTH
