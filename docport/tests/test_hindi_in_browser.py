@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from django.urls import reverse
 from django.utils.timezone import now
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from consent.tests.factories import make_request
@@ -104,7 +104,13 @@ def sign_in_hindi(page: Page, server: LiveServer, user: User) -> None:
     page.goto(f"{server.url}{reverse('account_login')}")
     page.locator("#id_login").fill(user.email)
     page.locator("#id_password").fill(PASSWORD)
-    page.locator("main").get_by_role("button", name="साइन इन").click()
+    follow(page, page.locator("main").get_by_role("button", name="साइन इन"))
+
+
+def follow(page: Page, link: Locator) -> None:
+    """Click, and wait for the page behind: a click alone returns while the old one is leaving."""
+    with page.expect_navigation():
+        link.click()
 
 
 def left_on(page: Page) -> set[str]:
@@ -117,31 +123,31 @@ def left_on(page: Page) -> set[str]:
 def walk(page: Page, server: LiveServer, nila: InsuranceProvider) -> set[str]:
     """Give, review, confirm, change, preview and withdraw; give the English words met."""
     found = left_on(page)
-    page.get_by_role("link", name="बीमा कंपनियाँ", exact=True).click()
+    follow(page, page.get_by_role("link", name="बीमा कंपनियाँ", exact=True))
     found |= left_on(page)
-    page.get_by_role("link", name="चालू करें नीला").click()
+    follow(page, page.get_by_role("link", name="चालू करें नीला"))
     found |= left_on(page)
-    page.get_by_role("button", name="देख लें कि क्या साझा होगा").click()
+    follow(page, page.get_by_role("button", name="देख लें कि क्या साझा होगा"))
     found |= left_on(page)
-    page.get_by_role("button", name="सहमति दें").click()
+    follow(page, page.get_by_role("button", name="सहमति दें"))
     found |= left_on(page)
-    page.get_by_role("link", name="नीला पर वापस").click()
+    follow(page, page.get_by_role("link", name="नीला पर वापस"))
     found |= left_on(page)
-    page.get_by_role("link", name="बदलें कि उसे क्या दिखता है").click()
+    follow(page, page.get_by_role("link", name="बदलें कि उसे क्या दिखता है"))
     page.get_by_label("उपलब्धता", exact=True).check()
     page.get_by_label("1 साल के लिए").check()
-    page.get_by_role("button", name="देख लें कि क्या साझा होगा").click()
+    follow(page, page.get_by_role("button", name="देख लें कि क्या साझा होगा"))
     found |= left_on(page)
-    page.get_by_role("button", name="यह बदलाव सहेजें").click()
+    follow(page, page.get_by_role("button", name="यह बदलाव सहेजें"))
     found |= left_on(page)
     page.goto(f"{server.url}{reverse('docport:preview', args=[nila.slug])}?classes=credentials")
     found |= left_on(page)
     page.goto(f"{server.url}{reverse('docport:insurers')}")
-    page.get_by_role("link", name="सहमति वापस लें नीला से").click()
+    follow(page, page.get_by_role("link", name="सहमति वापस लें नीला से"))
     found |= left_on(page)
-    page.get_by_role("button", name="अभी सहमति वापस लें").click()
+    follow(page, page.get_by_role("button", name="अभी सहमति वापस लें"))
     found |= left_on(page)
-    page.get_by_role("link", name="रसीद").first.click()
+    follow(page, page.get_by_role("link", name="रसीद").first)
     return found | left_on(page)
 
 
