@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import caches
 from django.db import connection
-from django.db.models import Count, Exists, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.timezone import now  # noqa: TID251  This is an edge.
 from django.views.decorators.cache import never_cache
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from docport.tasks import HEARTBEAT_KEY
 from integrations.actions.drain import MOST_AT_ONCE
-from integrations.models import WebhookDelivery, WebhookEndpoint
+from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookLease
 from registry.models import OutboxEvent
 
 # The beat asks for a heartbeat every 10 s and the sweep looks every 5 s: a minute is six missed.
@@ -81,11 +81,9 @@ def _webhooks(at: datetime) -> Part:
         feed_entry__lt=OuterRef("feed_entry"),
         status=WebhookDelivery.Status.PENDING,
     )
-    held = WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING, lease_until__gt=at)
-    busy = held.order_by().values("endpoint").annotate(sends=Count("pk"))
-    slow = Q(failing_since__isnull=False) | Q(
-        pk__in=busy.filter(sends__gte=MOST_AT_ONCE).values("endpoint")
-    )
+    held = WebhookLease.objects.held_at(at).values(endpoint=F("delivery__endpoint"))
+    busy = held.annotate(sends=Count("pk")).filter(sends__gte=MOST_AT_ONCE)
+    slow = Q(failing_since__isnull=False) | Q(pk__in=busy.values("endpoint"))
     enabled = WebhookEndpoint.objects.filter(status=WebhookEndpoint.Status.ENABLED)
     due = WebhookDelivery.objects.due_at(at)
     ours = due.filter(~Exists(earlier), endpoint__in=enabled.exclude(slow))

@@ -9,7 +9,7 @@ from faults import clock
 from faults.running import eventually
 from faults.world import Insurer
 from integrations.actions.webhooks.due import OPENS_AFTER, PASSED_AFTER
-from integrations.models import WebhookDelivery, WebhookEndpoint
+from integrations.models import WebhookDelivery, WebhookEndpoint, WebhookLease
 from registry import ledger
 from registry.models import OutboxEvent
 
@@ -44,7 +44,7 @@ def _is_quiet() -> bool:
     """Tell whether nothing is under way, and nothing may be sent before some time has passed."""
     may_be_called = Q(endpoint__held_until=None) | Q(endpoint__held_until__lte=now())
     due = _in_order().filter(may_be_called, next_attempt_at__lte=now())
-    held = _waiting().filter(lease_until__gt=now())
+    held = WebhookLease.objects.held_at(now())
     return not any(rows.exists() for rows in (due, held, OutboxEvent.objects.unsequenced()))
 
 
@@ -57,7 +57,6 @@ def _in_order() -> "QuerySet[WebhookDelivery]":
     )
     is_passed = Q(
         attempts__gte=PASSED_AFTER,
-        lease_until=None,
         next_attempt_at__gt=now(),
         endpoint__failures__lt=OPENS_AFTER,
     )

@@ -83,6 +83,7 @@ WITHOUT_BOTH_TIMES = {
     "webhook_attempts": "append-only, started_at",
     "idempotency_records": "append-only, created_at",
     "spent_assertions": "append-only, created_at",
+    "webhook_leases": "gone once the send has ended; until",
     "accesses": "only grow, first_at and last_at",
 }
 # The schema of the design names this time so.

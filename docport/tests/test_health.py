@@ -10,7 +10,7 @@ from pytest_django import Settings
 from docport import health
 from docport.tasks import HEARTBEAT_KEY, worker_heartbeat
 from integrations.actions.drain import MOST_AT_ONCE
-from integrations.tests.factories import make_delivery, make_endpoint
+from integrations.tests.factories import make_delivery, make_endpoint, make_lease
 from registry.models import OutboxEvent
 from registry.tests.factories import NOW, make_doctor
 
@@ -145,7 +145,7 @@ def test_webhooks_behind_a_dead_insurer_are_told_but_no_fault(
     beat()
     dead = make_endpoint(failing_since=NOW if last_attempt_failed else None)
     for _ in range(0 if last_attempt_failed else MOST_AT_ONCE):
-        make_delivery(endpoint=dead, lease_until=NOW + timedelta(seconds=30))
+        make_lease(make_delivery(endpoint=dead), until=NOW + timedelta(seconds=30))
     for minutes in (3, 2, 1):
         make_delivery(endpoint=dead, next_attempt_at=NOW - timedelta(minutes=minutes))
 
@@ -164,8 +164,9 @@ def test_webhooks_behind_sends_that_are_not_all_under_way_are_our_fault(client: 
     beat()
     endpoint = make_endpoint()
     for _ in range(MOST_AT_ONCE - 1):
-        make_delivery(endpoint=endpoint, lease_until=NOW + timedelta(seconds=30))
-    make_delivery(endpoint=endpoint, lease_until=NOW, next_attempt_at=NOW - timedelta(minutes=3))
+        make_lease(make_delivery(endpoint=endpoint), until=NOW + timedelta(seconds=30))
+    lost = make_delivery(endpoint=endpoint, next_attempt_at=NOW - timedelta(minutes=3))
+    make_lease(lost, until=NOW)
 
     assert ask(client)[0] == 503
 

@@ -18,6 +18,7 @@ from integrations.models import (
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookLease,
 )
 from registry import ledger
 from registry.actions.refusals import Refused
@@ -208,16 +209,17 @@ def forget(*, at: datetime) -> int:
 
     At most 500 of each endpoint, so that no transaction is long; zero means that none is left.
     """
-    unheld = Q(lease_until=None) | Q(lease_until__lte=at)
-    old = WebhookDelivery.objects.filter(
-        unheld, endpoint=OuterRef("pk"), created_at__lte=at - WebhookDelivery.KEPT_FOR
+    unheld = WebhookDelivery.objects.unheld_at(at)
+    old = unheld.filter(
+        endpoint=OuterRef("pk"), created_at__lte=at - WebhookDelivery.KEPT_FOR
     ).order_by("created_at", "pk")
     of_endpoints = WebhookEndpoint.objects.order_by().values_list(
         ArraySubquery(old.values("pk")[:FORGOTTEN_AT_ONCE]), flat=True
     )
     found = list(chain.from_iterable(of_endpoints))
-    rows = WebhookDelivery.objects.select_for_update(skip_locked=True).filter(unheld, pk__in=found)
+    rows = unheld.select_for_update(skip_locked=True).filter(pk__in=found)
     ids = list(rows.values_list("pk", flat=True))
+    WebhookLease.objects.filter(delivery__in=ids).delete()
     WebhookAttempt.objects.filter(delivery__in=ids).delete()
     WebhookDelivery.objects.filter(pk__in=ids).delete()
     return len(ids)

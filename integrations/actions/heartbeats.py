@@ -26,7 +26,9 @@ _SEND = f"""
     ON CONFLICT (endpoint_id) WHERE status = 'PENDING' AND event_type = 'heartbeat'
         DO UPDATE SET attempts = 0, next_attempt_at = excluded.next_attempt_at,
             created_at = excluded.created_at, updated_at = excluded.updated_at
-        WHERE waiting.lease_until IS NULL OR waiting.lease_until <= %(at)s
+        WHERE NOT EXISTS (
+            SELECT FROM webhook_leases WHERE delivery_id = waiting.id AND until > %(at)s
+        )
 """  # noqa: S608  An expression of ours.
 
 

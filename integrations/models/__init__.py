@@ -13,6 +13,8 @@ from integrations.models.delivery import (
     WebhookDeliveryQuerySet,
     WebhookEndpoint,
     WebhookEndpointQuerySet,
+    WebhookLease,
+    WebhookLeaseQuerySet,
 )
 from integrations.models.push import ProviderDoctorSync, ProviderPush, ProviderPushQuerySet
 
@@ -41,4 +43,6 @@ __all__ = [
     "WebhookDeliveryQuerySet",
     "WebhookEndpoint",
     "WebhookEndpointQuerySet",
+    "WebhookLease",
+    "WebhookLeaseQuerySet",
 ]

@@ -6,7 +6,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Case, OuterRef, Q, When
+from django.db.models import Case, Exists, OuterRef, Q, When
 
 from registry.constraints import at_least, one_of, only_when
 from registry.fields import EncryptedTextField
@@ -169,8 +169,14 @@ class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
 
     def due_at(self, at: datetime) -> "WebhookDeliveryQuerySet":
         """Keep pending deliveries whose time has come and that no worker holds."""
-        unleased = Q(lease_until=None) | Q(lease_until__lte=at)
-        return self.filter(unleased, status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=at)
+        return self.unheld_at(at).filter(
+            status=WebhookDelivery.Status.PENDING, next_attempt_at__lte=at
+        )
+
+    def unheld_at(self, at: datetime) -> "WebhookDeliveryQuerySet":
+        """Keep deliveries that no worker is sending at the aware instant `at`."""
+        held = WebhookLease.objects.held_at(at).filter(delivery=OuterRef("pk"))
+        return self.exclude(Exists(held))
 
     def kept_at(self, at: datetime) -> "WebhookDeliveryQuerySet":
         """Keep deliveries that can still be read and sent again at the aware instant `at`."""
@@ -226,9 +232,9 @@ class WebhookDelivery(Timestamped):
     event_type = models.CharField(max_length=40)
     subject = models.CharField(max_length=80)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    # How many attempts have ended, or were lost with their worker.
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
-    lease_until = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True)
 
@@ -266,12 +272,6 @@ class WebhookDelivery(Timestamped):
                 condition=Q(status="PENDING"),
                 name="delivery_order",
             ),
-            # At most a few at once: what is being sent, or was when a worker was killed.
-            models.Index(
-                fields=["endpoint", "lease_until"],
-                condition=Q(status="PENDING", lease_until__isnull=False),
-                name="delivery_leased",
-            ),
             models.Index(fields=["endpoint", "created_at", "id"], name="delivery_by_time"),
             models.Index(
                 fields=["endpoint", "created_at", "id"],
@@ -300,6 +300,35 @@ class WebhookDelivery(Timestamped):
             self.status == self.Status.PENDING
             and self.endpoint.status == WebhookEndpoint.Status.DELETED
         )
+
+
+class WebhookLeaseQuerySet(models.QuerySet["WebhookLease"]):
+    """Which leases."""
+
+    def held_at(self, at: datetime) -> "WebhookLeaseQuerySet":
+        """Keep leases that have not ended at the aware instant `at`."""
+        return self.filter(until__gt=at)
+
+
+class WebhookLease(models.Model):
+    """That a worker is sending a delivery, or was when it was killed.
+
+    It has a row of its own, since a delivery stands in seven indexes: to change it twice for each
+    send, many thousands of times a minute, takes far longer than to add and delete this.
+    """
+
+    delivery = models.OneToOneField(
+        WebhookDelivery, on_delete=models.PROTECT, related_name="+", primary_key=True
+    )
+    until = models.DateTimeField()
+
+    objects = WebhookLeaseQuerySet.as_manager()
+
+    class Meta:
+        db_table = "webhook_leases"
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} until {self.until}"
 
 
 class WebhookAttempt(models.Model):

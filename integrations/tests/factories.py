@@ -1,7 +1,7 @@
 """Rows for tests; each function fills what the caller leaves out."""
 
 import base64
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -24,6 +24,7 @@ from integrations.models import (
     Scope,
     WebhookDelivery,
     WebhookEndpoint,
+    WebhookLease,
 )
 from registry.models import Doctor, InsuranceProvider, OutboxEvent
 from registry.tests.factories import NOW, make_doctor, make_provider
@@ -152,6 +153,13 @@ def make_delivery(**given: Any) -> WebhookDelivery:
         "next_attempt_at": NOW,
     }
     return WebhookDelivery.objects.create(**(values | given))
+
+
+def make_lease(*deliveries: WebhookDelivery, until: datetime) -> None:
+    """Have deliveries held by a worker."""
+    WebhookLease.objects.bulk_create(
+        WebhookLease(delivery=delivery, until=until) for delivery in deliveries
+    )
 
 
 def make_doctor_of(endpoint: WebhookEndpoint) -> Doctor:

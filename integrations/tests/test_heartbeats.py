@@ -6,7 +6,7 @@ from django.db import IntegrityError
 from integrations.actions import deliveries, heartbeats
 from integrations.models import HEARTBEAT, WebhookDelivery, WebhookEndpoint
 from integrations.tasks import send_heartbeats
-from integrations.tests.factories import make_delivery, make_endpoint
+from integrations.tests.factories import make_delivery, make_endpoint, make_lease
 from integrations.tests.partner import Partner, Reply
 from integrations.tests.workers import Clock, send_due
 from registry.models import AuditLog
@@ -59,8 +59,8 @@ def test_never_two_wait_and_the_one_that_does_is_the_newest(
 
 def test_one_that_is_being_sent_is_left_alone(endpoint: WebhookEndpoint, clock: Clock) -> None:
     heartbeats.send(at=clock())
-    under_way = {"attempts": 1, "lease_until": clock.at + timedelta(seconds=60)}
-    WebhookDelivery.objects.update(**under_way)
+    WebhookDelivery.objects.update(attempts=1)
+    make_lease(WebhookDelivery.objects.get(), until=clock.at + timedelta(seconds=60))
 
     assert heartbeats.send(at=clock()) == 0
 

@@ -6,13 +6,14 @@ import pytest
 from integrations.actions import webhooks
 from integrations.actions.endpoints import EVENT_TYPES
 from integrations.actions.webhooks import due
-from integrations.models import WebhookDelivery, WebhookEndpoint
+from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLease
 from integrations.tests.factories import (
     make_deliveries_about,
     make_delivery,
     make_doctor_of,
     make_event,
     make_feed_entry,
+    make_lease,
 )
 from integrations.tests.partner import Heard, Partner, Reply
 from integrations.tests.workers import Clock, send_due
@@ -95,14 +96,38 @@ def test_what_has_not_failed_three_times_is_not_passed(
 ) -> None:
     both = make_deliveries_about(doctor, endpoint, 2)
     older = WebhookDelivery.objects.filter(pk=both[0].pk)
-    later, ended = NOW + timedelta(minutes=5), NOW - timedelta(seconds=1)
-    older.update(attempts=2, next_attempt_at=later)
+    older.update(attempts=2, next_attempt_at=NOW + timedelta(minutes=5))
     assert leased(both, clock) == [False, False]
-    # The worker of its third attempt was killed.
-    older.update(attempts=3, lease_until=ended)
-    assert leased(both, clock) == [False, False]
-    older.update(lease_until=None)
+    older.update(attempts=3)
     assert leased(both, clock) == [False, True]
+
+
+def test_what_is_being_sent_is_not_passed_whatever_a_workers_clock_says(
+    endpoint: WebhookEndpoint, clock: Clock, doctor: Doctor
+) -> None:
+    both = make_deliveries_about(doctor, endpoint, 2)
+    later = NOW + timedelta(seconds=1)
+    WebhookDelivery.objects.filter(pk=both[0].pk).update(attempts=3, next_attempt_at=later)
+    make_lease(both[0], until=later)
+
+    assert leased(both, clock) == [False, False]
+
+
+def test_an_attempt_that_was_lost_with_its_worker_is_counted(
+    partner: Partner, endpoint: WebhookEndpoint, clock: Clock, doctor: Doctor
+) -> None:
+    both = make_deliveries_about(doctor, endpoint, 2)
+    make_lease(both[0], until=NOW)
+
+    send_due(clock)
+
+    assert partner.ids == [delivery.message_id for delivery in both]
+    for delivery, attempts in zip(both, (2, 1), strict=True):
+        delivery.refresh_from_db()
+        assert (delivery.status, delivery.attempts) == (Status.DELIVERED, attempts)
+    numbers = WebhookAttempt.objects.filter(delivery=both[0]).values_list("number", flat=True)
+    assert list(numbers) == [2]
+    assert not WebhookLease.objects.exists()
 
 
 def test_what_is_due_itself_is_not_passed(

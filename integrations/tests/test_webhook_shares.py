@@ -111,14 +111,14 @@ def test_a_suspended_insurers_backlog_is_withheld_without_asking_row_by_row(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     suspended = make_endpoint()
-    for _ in range(20):
+    for _ in range(40):
         make_delivery(endpoint=suspended)
     InsuranceProvider.objects.update(integration_status=InsuranceProvider.Status.SUSPENDED)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(17):
         assert webhooks.lease(room=WIDTH, at=NOW) == []
 
-    assert WebhookDelivery.objects.filter(status="WITHHELD").count() == 20
+    assert WebhookDelivery.objects.filter(status="WITHHELD").count() == 40
 
 
 def test_one_lease_withholds_only_so_much_and_the_next_goes_on(

@@ -11,7 +11,7 @@ from consent.tests.factories import make_consent
 from integrations import outgoing
 from integrations.connectors.webhooks import client
 from integrations.connectors.webhooks.mapping import new_secret
-from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from integrations.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLease
 from integrations.tests.factories import (
     PUBLIC_KEY,
     SECRET,
@@ -65,7 +65,8 @@ def test_an_event_arrives_signed_and_is_marked(
     assert envelope["data"]["doctor_id"] == str(entry.event.doctor_id)
     assert heard.headers["content-type"] == "application/json"
     delivery.refresh_from_db()
-    assert (delivery.status, delivery.attempts, delivery.lease_until) == (Status.DELIVERED, 1, None)
+    assert (delivery.status, delivery.attempts) == (Status.DELIVERED, 1)
+    assert not WebhookLease.objects.exists()
     assert delivery.delivered_at == clock.at
     attempt = WebhookAttempt.objects.get(delivery=delivery)
     assert (attempt.number, attempt.status_code, attempt.error) == (1, 204, "")
@@ -143,8 +144,8 @@ def test_after_a_withdrawal_only_the_withdrawal_is_told(
     assert send_due(clock) == 1
 
     assert partner.ids == [revoked.public_id]
-    withheld = WebhookDelivery.objects.filter(status=Status.WITHHELD)
-    assert (withheld.count(), withheld.filter(lease_until=None).count()) == (40, 40)
+    assert WebhookDelivery.objects.filter(status=Status.WITHHELD).count() == 40
+    assert not WebhookLease.objects.exists()
 
 
 def test_a_withdrawal_between_two_attempts_withholds_the_second(

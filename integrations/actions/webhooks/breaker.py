@@ -27,7 +27,7 @@ _GO_ON = """
     WHERE id IN (
         SELECT id FROM webhook_deliveries
         WHERE endpoint_id = %(endpoint)s AND status = 'PENDING' AND next_attempt_at > %(at)s
-              AND attempts > 0 AND lease_until IS NULL
+              AND attempts > 0
         FOR UPDATE SKIP LOCKED
     )
 """

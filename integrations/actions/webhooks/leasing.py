@@ -1,10 +1,10 @@
 """Take deliveries that are due, so that nobody else sends them meanwhile."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -14,33 +14,24 @@ from integrations import representations
 from integrations.actions import recipients
 from integrations.actions.drain import SLOW_AFTER
 from integrations.actions.webhooks import due
-from integrations.actions.webhooks.due import Due
-from integrations.models import CHALLENGE, WebhookDelivery, WebhookEndpoint
+from integrations.actions.webhooks.due import Claimed
+from integrations.models import CHALLENGE, WebhookDelivery, WebhookEndpoint, WebhookLease
 from integrations.representations import Entry
-from registry.statements import prepared
+from registry.statements import ask
 
 # A send ends within 15 s. What a killed worker held takes its endpoint's places until this is over,
 # so it must not be much longer.
 LEASE = timedelta(seconds=25)
-# How much one lease withholds at most, since the others wait for it meanwhile.
+# How much is withheld at once, and how often a worker looks for something that is not.
 LOOK_AHEAD, MOST_LOOKS = 1000, 5
-_LEASE = """
-    WITH leased AS (
-        UPDATE webhook_deliveries
-        SET attempts = attempts + 1, lease_until = %(until)s, updated_at = %(at)s
-        WHERE id = ANY(%(ids)s)
-        RETURNING id, attempts, feed_entry_id
-    )
-    SELECT leased.id, leased.attempts, event.doctor_id, entry.feed_seq, entry.consent_id,
+_READ = f"""
+    SELECT entry.id, {recipients.IS_WITHHELD}, event.doctor_id, entry.feed_seq, entry.consent_id,
         entry.created_at, event.event_id, event.type, event.occurred_at, event.subject,
         event.subject_version, event.payload::text
-    FROM leased
-    LEFT JOIN feed_entries AS entry ON entry.id = leased.feed_entry_id
-    LEFT JOIN outbox_events AS event ON event.id = entry.event_id
-    ORDER BY leased.feed_entry_id
-"""
-_SECRETS = ("secret", "previous_secret", "private_key")
-_Status = WebhookEndpoint.Status
+    FROM feed_entries AS entry JOIN outbox_events AS event ON event.id = entry.event_id
+    WHERE entry.id = ANY(%(entries)s)
+"""  # noqa: S608  Our own condition.
+_Status, _Waiting = WebhookEndpoint.Status, WebhookDelivery.Status
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,19 @@ class Job:
     challenge: str = ""
 
 
-@transaction.atomic(durable=True)
+class _Content(NamedTuple):
+    """What an entry of a feed says, and whether its insurer may not hear it any more."""
+
+    is_withheld: bool
+    doctor: UUID | None
+    columns: Sequence[Any]
+
+    @property
+    def envelope(self) -> representations.Json:
+        *entry, payload = self.columns
+        return representations.event(Entry._make([*entry, self.doctor, orjson.loads(payload)]))
+
+
 def lease(*, room: int, at: datetime) -> list[Job]:
     """Take at most `room` deliveries that are due, so that nobody else sends them meanwhile.
 
@@ -70,91 +73,98 @@ def lease(*, room: int, at: datetime) -> list[Job]:
     Args:
         at: aware instant; the lease runs for 25 seconds from it.
     """
-    due.lock()
+    until = at + LEASE
     for _ in range(MOST_LOOKS):
-        found = due.find(room=room, at=at, slow=at + LEASE - SLOW_AFTER)
-        jobs = _take(found, at)
-        if jobs or not found:
+        claimed = due.claim(room=room, at=at, until=until, slow=until - SLOW_AFTER)
+        jobs = _jobs(claimed, until, at) if claimed else []
+        if jobs or not claimed:
             return jobs
     return []
 
 
-def _take(found: Sequence[Due], at: datetime) -> list[Job]:
-    withheld = _withheld({one.delivery: one.entry for one in found}, at)
-    for endpoint in {one.endpoint for one in found if one.delivery in withheld}:
-        withheld |= _withheld(_next_of(endpoint, at), at)
-    if withheld:
-        WebhookDelivery.objects.filter(pk__in=withheld).update(
-            status=WebhookDelivery.Status.WITHHELD, lease_until=None, updated_at=at
-        )
-    rest = [one for one in found if one.delivery not in withheld]
-    endpoints = WebhookEndpoint.objects.defer(*_SECRETS).in_bulk({one.endpoint for one in rest})
+def _jobs(claimed: Sequence[Claimed], until: datetime, at: datetime) -> list[Job]:
+    contents = _read([one.entry for one in claimed if one.entry], at)
+    endpoints = _as_they_are({one.endpoint for one in claimed})
+    withheld = [one for one in claimed if one.entry and contents[one.entry].is_withheld]
     # One may have moved or gone since: what is sent goes where it is now, or stays.
-    leased = {
-        one.delivery: endpoints[one.endpoint]
-        for one in rest
-        if _may_go(one, endpoints[one.endpoint])
+    stay = [one for one in claimed if not _may_go(one, endpoints[one.endpoint])]
+    if withheld or stay:
+        _give_back(withheld, stay, until, at)
+    dropped = {one.delivery for one in (*withheld, *stay)}
+    rest = [one for one in claimed if one.delivery not in dropped]
+    own_words = _own_words([one.delivery for one in rest if one.entry is None])
+    keys = {
+        endpoint: secrets_in_force(_signing(endpoint, endpoints[endpoint].version), at=at)
+        for endpoint in {one.endpoint for one in rest}
     }
-    return _jobs(leased, at) if leased else []
+    jobs = []
+    for one in rest:
+        endpoint = endpoints[one.endpoint]
+        content = contents[one.entry] if one.entry else None
+        envelope = content.envelope if content else representations.message(own_words[one.delivery])
+        jobs.append(
+            Job(
+                delivery=one.delivery,
+                endpoint=one.endpoint,
+                attempt=one.attempt,
+                lease_until=until,
+                url=endpoint.url,
+                message_id=envelope["id"],
+                body=orjson.dumps(envelope),
+                secrets=keys[one.endpoint],
+                doctor=content.doctor if content else None,
+                challenge=endpoint.challenge if one.event_type == CHALLENGE else "",
+            )
+        )
+    return jobs
 
 
-def _may_go(one: Due, endpoint: WebhookEndpoint) -> bool:
+def _read(entries: list[int], at: datetime) -> dict[int, _Content]:
+    if not entries:
+        return {}
+    rows = ask(_READ, {"entries": entries, "at": at}).fetchall()
+    return {
+        entry: _Content(is_withheld, doctor, columns)
+        for entry, is_withheld, doctor, *columns in rows
+    }
+
+
+def _as_they_are(endpoints: Iterable[UUID]) -> dict[UUID, WebhookEndpoint]:
+    return WebhookEndpoint.objects.only("status", "url", "challenge", "version").in_bulk(endpoints)
+
+
+def _may_go(one: Claimed, endpoint: WebhookEndpoint) -> bool:
     is_asked = endpoint.status == _Status.PENDING and one.event_type == CHALLENGE
     return endpoint.status == _Status.ENABLED or is_asked
 
 
-def _withheld(entries: Mapping[UUID, int | None], at: datetime) -> set[UUID]:
-    """Give those deliveries that must not be sent; `entries` names the entry that each carries."""
-    asked = [entry for entry in entries.values() if entry]
-    refused = recipients.withheld(asked, at=at) if asked else set()
-    return {delivery for delivery, entry in entries.items() if entry in refused}
+@transaction.atomic(durable=True)
+def _give_back(
+    withheld: Iterable[Claimed], stay: Iterable[Claimed], until: datetime, at: datetime
+) -> None:
+    """Withhold what may not be sent any more, and end the leases of all that is not sent."""
+    refused = {one.delivery for one in withheld}
+    let_go = refused | {one.delivery for one in stay}
+    rows = WebhookDelivery.objects.select_for_update().filter(pk__in=let_go)
+    list(rows.order_by("feed_entry_id", "pk").values_list("pk"))
+    WebhookLease.objects.filter(delivery__in=let_go, until=until).delete()
+    for endpoint in {one.endpoint for one in withheld}:
+        refused |= _refused_next(endpoint, at)
+    standing = WebhookDelivery.objects.filter(pk__in=refused, status=_Waiting.PENDING)
+    standing.update(status=_Waiting.WITHHELD, updated_at=at)
 
 
-def _next_of(endpoint: UUID, at: datetime) -> dict[UUID, int | None]:
+def _refused_next(endpoint: UUID, at: datetime) -> set[UUID]:
     """Look ahead at what else is due to an endpoint that must not hear of something.
 
     It must mostly not hear of many: a doctor has opted out, or the insurer is suspended. A few at a
     time would keep everybody else waiting.
     """
     rows = WebhookDelivery.objects.select_for_update(skip_locked=True).due_at(at)
-    in_order = rows.filter(endpoint=endpoint).order_by("next_attempt_at", "feed_entry_id")
-    return dict(in_order.values_list("pk", "feed_entry_id")[:LOOK_AHEAD])
-
-
-def _jobs(leased: Mapping[UUID, WebhookEndpoint], at: datetime) -> list[Job]:
-    until = at + LEASE
-    with prepared() as cursor:
-        cursor.execute(_LEASE, {"until": until, "at": at, "ids": list(leased)})
-        rows = cursor.fetchall()
-    own_words = _own_words([delivery for delivery, _, _, number, *_ in rows if number is None])
-    keys = {
-        endpoint: secrets_in_force(_signing(endpoint.pk, endpoint.version), at=at)
-        for endpoint in set(leased.values())
-    }
-    jobs = []
-    for delivery, attempt, doctor, *entry in rows:
-        endpoint, own = leased[delivery], own_words.get(delivery)
-        envelope = representations.message(own) if own else _event(entry, doctor)
-        jobs.append(
-            Job(
-                delivery=delivery,
-                endpoint=endpoint.pk,
-                attempt=attempt,
-                lease_until=until,
-                url=endpoint.url,
-                message_id=envelope["id"],
-                body=orjson.dumps(envelope),
-                secrets=keys[endpoint],
-                doctor=doctor,
-                challenge=endpoint.challenge if own and own.event_type == CHALLENGE else "",
-            )
-        )
-    return jobs
-
-
-def _event(columns: Sequence[Any], doctor: UUID | None) -> representations.Json:
-    *entry, payload = columns
-    return representations.event(Entry._make([*entry, doctor, orjson.loads(payload)]))
+    in_order = rows.filter(endpoint=endpoint, feed_entry__isnull=False)
+    found = in_order.order_by("next_attempt_at", "feed_entry_id")
+    next_ones = dict(found.values_list("feed_entry_id", "pk")[:LOOK_AHEAD])
+    return {next_ones[entry] for entry in recipients.withheld(next_ones, at=at)}
 
 
 def _own_words(deliveries: Iterable[UUID]) -> dict[UUID, WebhookDelivery]:

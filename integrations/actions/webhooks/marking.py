@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import F
 
 from integrations.actions import accesses, failing
 from integrations.actions.accesses import Reader
@@ -37,20 +39,29 @@ _NOTE = f"""
 """  # noqa: S608  An expression of ours.
 _DELIVER = """
     UPDATE webhook_deliveries AS delivery
-    SET status = 'DELIVERED', delivered_at = arrived.at, lease_until = NULL, last_error = '',
+    SET status = 'DELIVERED', attempts = attempts + 1, delivered_at = arrived.at, last_error = '',
         updated_at = arrived.at
     FROM unnest(%s::uuid[], %s::timestamptz[]) AS arrived (id, at)
     WHERE delivery.id = arrived.id
 """
 # In the order in which a range is locked to be sent again, so that nobody waits in a circle.
 _STANDING = """
-    SELECT delivery.id, delivery.status, delivery.lease_until, endpoint.insurance_provider_id,
+    SELECT delivery.id, delivery.status, endpoint.insurance_provider_id,
         endpoint.failing_since IS NOT NULL
     FROM webhook_deliveries AS delivery
     JOIN webhook_endpoints AS endpoint ON endpoint.id = delivery.endpoint_id
     WHERE delivery.id = ANY(%(ids)s)
     ORDER BY delivery.feed_entry_id, delivery.id
     FOR UPDATE OF delivery
+"""
+# Nobody touches the lease of a delivery whose row is locked. What has arrived needs none, whoever
+# holds it by now.
+_RELEASE = """
+    DELETE FROM webhook_leases AS lease
+    USING unnest(%s::uuid[], %s::timestamptz[], %s::boolean[])
+        AS ended (delivery, until, has_arrived)
+    WHERE lease.delivery_id = ended.delivery AND (lease.until = ended.until OR ended.has_arrived)
+    RETURNING lease.delivery_id, lease.until
 """
 _MILLISECOND = timedelta(milliseconds=1)
 _Status = WebhookDelivery.Status
@@ -61,7 +72,6 @@ class _Standing(NamedTuple):
 
     id: UUID
     status: str
-    lease_until: datetime | None
     provider: UUID
     is_failing: bool
 
@@ -84,15 +94,17 @@ def mark(*, outcomes: Sequence[Outcome]) -> None:
     of = {outcome.job.endpoint: standing[outcome.job.delivery] for outcome in noted}
     breaker.note(noted, failing={endpoint for endpoint, one in of.items() if one.is_failing})
     _note_accesses(noted, standing)
+    held = _release(noted)
     pending = [one for one in noted if standing[one.job.delivery].status == _Status.PENDING]
     arrived = {outcome.job.delivery: outcome for outcome in pending if not outcome.error}
-    _deliver(arrived.values())
+    if arrived:
+        _deliver(arrived.values())
     for outcome in arrived.values():
         if outcome.job.challenge:
             _verify(outcome.job, outcome.ended_at)
     for outcome in pending:
         job = outcome.job
-        is_held = standing[job.delivery].lease_until == job.lease_until
+        is_held = (job.delivery, job.lease_until) in held
         if is_held and job.delivery not in arrived:
             _fail(outcome)
 
@@ -114,7 +126,8 @@ def _note(outcomes: Iterable[Outcome]) -> None:
         )
         for outcome in outcomes
     ]
-    _execute(_NOTE, values)
+    if values:
+        _execute(_NOTE, values)
 
 
 def _note_accesses(outcomes: Iterable[Outcome], standing: Mapping[UUID, _Standing]) -> None:
@@ -131,22 +144,28 @@ def _deliver(arrived: Iterable[Outcome]) -> None:
     _execute(_DELIVER, [(outcome.job.delivery, outcome.ended_at) for outcome in arrived])
 
 
-def _execute(statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+def _release(outcomes: Iterable[Outcome]) -> set[tuple[UUID, datetime]]:
+    """End the leases of what was sent; give which were still there, and until when."""
+    values = [
+        (outcome.job.delivery, outcome.job.lease_until, not outcome.error) for outcome in outcomes
+    ]
+    return set(_execute(_RELEASE, values).fetchall()) if values else set()
+
+
+def _execute(statement: str, rows: Sequence[tuple[object, ...]]) -> CursorWrapper:
     """Run a statement that takes a list for each column."""
-    if rows:
-        ask(statement, [list(column) for column in zip(*rows, strict=True)])
+    return ask(statement, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _fail(outcome: Outcome) -> None:
     job = outcome.job
-    changes: dict[str, Any] = {"lease_until": None, "last_error": outcome.error}
+    changes: dict[str, Any] = {"attempts": F("attempts") + 1, "last_error": outcome.error}
     is_gone = outcome.status == HTTPStatus.GONE
     if is_gone or job.attempt > len(WAITS):
         changes["status"] = _Status.PARKED
     else:
         changes["next_attempt_at"] = outcome.ended_at + _wait(outcome)
-    standing = WebhookDelivery.objects.filter(pk=job.delivery, lease_until=job.lease_until)
-    standing.update(**changes, updated_at=outcome.ended_at)
+    WebhookDelivery.objects.filter(pk=job.delivery).update(**changes, updated_at=outcome.ended_at)
     if is_gone:
         _disable(job, outcome.ended_at)
 
