@@ -66,7 +66,7 @@ def _sending(site: Site, sink: str) -> Row:
 
 def _claiming(site: Site, endpoints: int) -> Row:
     with site.loading() as database:
-        database.execute("TRUNCATE webhook_attempts, webhook_deliveries")
+        database.execute("TRUNCATE webhook_leases, webhook_attempts, webhook_deliveries")
         database.execute("SET session_replication_role = replica")
         waiting = (CHECKOUT / "bench" / "waiting.sql").read_text(encoding="utf-8")
         each = {"events": WAITING // endpoints, "endpoints": endpoints}
