@@ -21,6 +21,9 @@ MOST_AT_ONCE = 4  # For one insurer, over all workers, so that a slow one cannot
 FAILING_AT_ONCE = WIDTH // 2
 SLOW_AFTER = timedelta(seconds=1)
 _LOOK_AGAIN_SECONDS = 0.2
+# A look costs about the same for many as for one, so it waits a moment for more sends to end. A
+# send that is slow, or that is alone, makes nobody wait for longer.
+_GATHER_SECONDS = 0.02
 # After so many looks in vain all that is under way is slow, so others must not wait for it.
 _LOOKS_WITHOUT_ROOM = 6
 
@@ -91,7 +94,7 @@ def drain(
                     pool.submit(send, line, job)
             if not any(under_way.values()) and not made:
                 return handled
-            outcomes = _ended(ended) if any(under_way.values()) else {}
+            outcomes = _ended(ended, sum(under_way.values())) if any(under_way.values()) else {}
             for line, of_line in outcomes.items():
                 line.mark(of_line)
                 under_way[line] -= len(of_line)
@@ -100,13 +103,17 @@ def drain(
             in_vain = in_vain + 1 if is_full else 0
 
 
-def _ended(ended: "SimpleQueue[tuple[Line[Any, Any], Any]]") -> dict[Line[Any, Any], list[Any]]:
-    """Wait a moment for the first outcome; give it with all others that are there."""
+def _ended(
+    ended: "SimpleQueue[tuple[Line[Any, Any], Any]]", under_way: int
+) -> dict[Line[Any, Any], list[Any]]:
+    """Wait for the first outcome, and a moment for half of all; give those that are there."""
     outcomes = defaultdict[Line[Any, Any], list[Any]](list)
+    wait, until = _LOOK_AGAIN_SECONDS, math.inf
     with suppress(Empty):
-        line, outcome = ended.get(timeout=_LOOK_AGAIN_SECONDS)
-        outcomes[line].append(outcome)
-        while True:
-            line, outcome = ended.get_nowait()
+        for number in range(1, under_way + 1):
+            line, outcome = ended.get(timeout=wait)
             outcomes[line].append(outcome)
+            until = min(until, time.monotonic() + _GATHER_SECONDS)
+            is_half = 2 * number >= under_way
+            wait = 0 if is_half else max(until - time.monotonic(), 0)
     return outcomes

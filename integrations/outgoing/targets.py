@@ -26,6 +26,7 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _FORBIDDEN_V6 = [
     IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 ]
+_UNFIT = re.compile(r"[\x00-\x20\\\x7f]")
 _INSIDE = re.compile(
     r"(.*\.)?(metadata|instance-data|internal|local|localdomain|localhost|home\.arpa)"
     r"|metadata\..*|instance-data\..*"
@@ -86,7 +87,7 @@ def check_spelling(url: str) -> None:
     Raises:
         TargetForbidden: the scheme, host, port, or a part that no such address needs.
     """
-    if any(character <= " " or character in "\\\x7f" for character in url):
+    if _UNFIT.search(url):
         raise TargetForbidden
     try:
         parts = urlsplit(url)

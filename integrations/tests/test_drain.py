@@ -1,9 +1,11 @@
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from integrations.actions import drain as drain_module
 from integrations.actions.drain import WIDTH, Line, drain
 
 
@@ -115,3 +117,37 @@ def test_it_hands_over_soon_where_slow_sends_take_all_its_room() -> None:
 
     assert drain(slow, time_is_up=others_may_look.set) == WIDTH
     assert waiting == [WIDTH]
+
+
+def _marked_first(slow_send: Callable[[threading.Event], object]) -> set[int]:
+    """Have four sent, of which two are over at once and two wait; give what is marked first."""
+    waiting, marked = [1, 2, 3, 4], list[list[int]]()
+    is_marked = threading.Event()
+
+    def lease(room: int) -> list[int]:
+        taken, waiting[:] = waiting[:room], waiting[room:]
+        return taken
+
+    def send(job: int) -> int:
+        if job == 2:
+            slow_send(is_marked)
+        elif job > 2:
+            is_marked.wait(10)
+        return job
+
+    def mark(jobs: Sequence[int]) -> None:
+        marked.append(list(jobs))
+        is_marked.set()
+
+    assert drain(Line(lease, send, mark)) == 4
+    return set(marked[0])
+
+
+def test_what_ends_within_a_moment_is_marked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain_module, "_GATHER_SECONDS", 5)
+
+    assert _marked_first(lambda _: time.sleep(0.05)) == {1, 2}
+
+
+def test_what_has_ended_does_not_wait_for_what_is_slow() -> None:
+    assert _marked_first(lambda is_marked: is_marked.wait(10)) == {1}
