@@ -145,7 +145,7 @@ def deliver_on(over: Event) -> None:
     with outgoing.new_session() as session:
         while not over.wait(0.02):
             feed.sequence(at=now())
-            drain(webhooks.line(session, now))
+            drain(session, webhooks.line(session, now))
     connection.close()
 
 

@@ -1,19 +1,20 @@
 """Send what is due, many at once, until nothing is left or the time is up.
 
-Only the calling thread speaks to the database. The threads of the pool speak to insurers, with
-no transaction open anywhere.
+Only the calling thread speaks to the database. The session's thread speaks to insurers, with no
+transaction open anywhere.
 """
 
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
+
+from integrations.outgoing import Session
 
 WIDTH = 16  # Sends under way at once, for a line that says no other number.
 MOST_AT_ONCE = 4  # For one insurer, over all workers, so that a slow one cannot take them all.
@@ -37,8 +38,8 @@ class Line(Generic[Job, Outcome]):
 
     # Gives at most so many jobs, which nobody else takes meanwhile.
     lease: Callable[[int], Sequence[Job]]
-    # Runs in a thread and returns whatever happens.
-    send: Callable[[Job], Outcome]
+    # Runs beside the others and returns whatever happens.
+    send: Callable[[Job], Coroutine[Any, Any, Outcome]]
     # Notes what came of sends.
     mark: Callable[[Sequence[Outcome]], None]
     # How many sends are under way at once.
@@ -56,6 +57,7 @@ def one_by_one(mark: Callable[[Outcome], object]) -> Callable[[Iterable[Outcome]
 
 
 def drain(
+    session: Session,
     *lines: Line[Any, Any],
     look_first: Callable[[], int] = lambda: 0,
     seconds: float = math.inf,
@@ -68,6 +70,7 @@ def drain(
     insurer that does not answer holds up nobody, even where this is the only worker.
 
     Args:
+        session: what the lines send with.
         look_first: makes work for the lines and tells how much; runs before each look.
         seconds: how long it looks; then it only finishes what is under way. Where slow sends take
             all its room it stops looking sooner.
@@ -78,29 +81,28 @@ def drain(
     under_way = dict.fromkeys(lines, 0)
     handled, looks, until, in_vain = 0, True, clock() + seconds, 0
 
-    def send(line: Line[Any, Any], job: Any) -> None:
-        ended.put((line, line.send(job)))
+    async def send(line: Line[Any, Any], job: Any) -> None:
+        ended.put((line, await line.send(job)))
 
-    with ThreadPoolExecutor(sum(line.width for line in lines), "send") as pool:
-        while True:
-            if looks and (in_vain >= _LOOKS_WITHOUT_ROOM or clock() >= until):
-                looks = False
-                time_is_up()
-            made = look_first() if looks else 0
-            for line in lines if looks else ():
-                room = line.width - under_way[line]
-                for job in line.lease(room) if room else ():
-                    under_way[line] += 1
-                    pool.submit(send, line, job)
-            if not any(under_way.values()) and not made:
-                return handled
-            outcomes = _ended(ended, sum(under_way.values())) if any(under_way.values()) else {}
-            for line, of_line in outcomes.items():
-                line.mark(of_line)
-                under_way[line] -= len(of_line)
-                handled += len(of_line)
-            is_full = not outcomes and any(under_way[line] == line.width for line in lines)
-            in_vain = in_vain + 1 if is_full else 0
+    while True:
+        if looks and (in_vain >= _LOOKS_WITHOUT_ROOM or clock() >= until):
+            looks = False
+            time_is_up()
+        made = look_first() if looks else 0
+        for line in lines if looks else ():
+            room = line.width - under_way[line]
+            jobs = line.lease(room) if room else ()
+            under_way[line] += len(jobs)
+            session.start(send(line, job) for job in jobs)
+        if not any(under_way.values()) and not made:
+            return handled
+        outcomes = _ended(ended, sum(under_way.values())) if any(under_way.values()) else {}
+        for line, of_line in outcomes.items():
+            line.mark(of_line)
+            under_way[line] -= len(of_line)
+            handled += len(of_line)
+        is_full = not outcomes and any(under_way[line] == line.width for line in lines)
+        in_vain = in_vain + 1 if is_full else 0
 
 
 def _ended(

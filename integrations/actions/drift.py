@@ -74,7 +74,7 @@ def check(*, clock: Callable[[], datetime]) -> int:
         return 0
     try:
         with outgoing.new_session() as session:
-            return drain(line(session, clock))
+            return drain(session, line(session, clock))
     finally:
         _turn.release()
 
@@ -141,7 +141,7 @@ def _size(provider: InsuranceProvider) -> int:
     return min(MOST_IN_A_STEP, max(1, provider.backfill_per_minute // _STEPS_A_MINUTE))
 
 
-def ask(step: Step, *, session: Session, clock: Callable[[], datetime]) -> Answers:
+async def ask(step: Step, *, session: Session, clock: Callable[[], datetime]) -> Answers:
     """Ask an insurer's system what it holds; touches no database and raises nothing."""
     told: list[tuple[Job, tuple[str | None, ...]]] = []
     until = clock() + ASKS_FOR
@@ -149,7 +149,7 @@ def ask(step: Step, *, session: Session, clock: Callable[[], datetime]) -> Answe
         for job in step.jobs:
             if clock() >= until:
                 break
-            told.append((job, _ask(step, job, session, clock)))
+            told.append((job, await _ask(step, job, session, clock)))
     except outgoing.PartnerUnavailable as failure:
         return Answers(step, clock(), told, failure.reason)
     except Exception:
@@ -158,14 +158,14 @@ def ask(step: Step, *, session: Session, clock: Callable[[], datetime]) -> Answe
     return Answers(step, clock(), told)
 
 
-def _ask(
+async def _ask(
     step: Step, job: Job, session: Session, clock: Callable[[], datetime]
 ) -> tuple[str | None, ...]:
     if step.push.tells_states is False or not job.secrets:
         return ()
     partner = partner_of(job, session=session, clock=clock)
     return tuple(
-        CONNECTOR.state_held(partner, job.sync.doctor_id, part) for part in CONNECTOR.PARTS
+        [await CONNECTOR.state_held(partner, job.sync.doctor_id, part) for part in CONNECTOR.PARTS]
     )
 
 

@@ -51,6 +51,7 @@ def _take_turn(
             hand_over()
 
         return drain(
+            session,
             webhooks.line(session, clock),
             push.line(session, clock),
             look_first=lambda: feed.sequence(at=clock()),

@@ -42,8 +42,8 @@ def _published(url: str) -> bytes:
 
 def _fetched(url: str) -> bytes:
     try:
-        with outgoing.new_session(width=1) as session:
-            return publisher.fetch(session, url)
+        with outgoing.new_session() as session:
+            return session.run(publisher.fetch(session, url))
     except outgoing.PartnerError as error:
         log.warning("client_keys_not_read", url=url, reason=error.reason)
         return _NONE

@@ -175,7 +175,8 @@ class Sandbox:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[Heard, timedelta]:
         try:
-            answer = outgoing.send(self.session, method, url, body=body, headers=headers)
+            sending = outgoing.send(self.session, method, url, body=body, headers=headers)
+            answer = self.session.run(sending)
         except outgoing.PartnerUnavailable as failure:
             asked = outgoing.wait_asked(failure.retry_after, at=self.clock())
             return Heard(failure.status, failure.reason), asked or _FIRST_WAIT

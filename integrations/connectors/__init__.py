@@ -60,15 +60,19 @@ class Connector(Protocol):
         """Give what asks a system to erase a doctor."""
         ...
 
-    def put(self, partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
+    async def put(
+        self, partner: Partner, doctor: UUID, document: Document, *, version: int
+    ) -> None:
         """Put one document in place of what the system holds."""
         ...
 
-    def erase(self, partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
+    async def erase(
+        self, partner: Partner, doctor: UUID, document: Document, *, version: int
+    ) -> None:
         """Ask to erase a doctor; one that the system never held is erased."""
         ...
 
-    def state_held(self, partner: Partner, doctor: UUID, part: str) -> str | None:
+    async def state_held(self, partner: Partner, doctor: UUID, part: str) -> str | None:
         """Give the `state` of the document that the system holds, empty where it holds none.
 
         `None` where such systems, or this one, do not tell.

@@ -1,16 +1,14 @@
 """The one way out: every request to an address that an insurer can choose goes through here."""
 
-from integrations.outgoing.client import (
+from integrations.outgoing.answers import (
     Answer,
     PartnerError,
     PartnerRefused,
     PartnerUnavailable,
-    new_session,
-    send,
     wait_asked,
 )
+from integrations.outgoing.session import Session, new_session, send
 from integrations.outgoing.targets import TargetForbidden, TargetUnknown, check_url, is_forbidden
-from integrations.outgoing.transport import Session
 
 __all__ = [
     "Answer",

@@ -142,15 +142,24 @@ def vetted_addresses(host: str, port: int, *, plain: bool) -> list[Address]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise TargetUnknown from error
-    if not all(_may_call(str(sockaddr[0]), plain=plain) for *_, sockaddr in found):
-        raise TargetForbidden
+    for *_, sockaddr in found:
+        check_address(str(sockaddr[0]), plain=plain)
     return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]  # type: ignore[arg-type]  # Other shapes are for a Python without IPv6.
 
 
-def _may_call(address: str, *, plain: bool) -> bool:
+def check_address(address: str, *, plain: bool) -> None:
+    """Check an IP address.
+
+    Args:
+        plain: without TLS, which goes to this machine only.
+
+    Raises:
+        TargetForbidden: it may not be called.
+    """
     if settings.LOOPBACK_TARGETS and _is_loopback(address):
-        return True
-    return not plain and not is_forbidden(address)
+        return
+    if plain or is_forbidden(address):
+        raise TargetForbidden
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,184 +1,184 @@
-"""Connections that go only where they may, and end when the time of their request is over."""
+"""HTTP over connections that go only where they may, and end when the time of a request is over."""
 
+import asyncio
 import socket
 import ssl
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import ContextVar
 from functools import cache, lru_cache, partial
-from typing import Any, Self
+from typing import Any
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-from urllib3.util import parse_url
+import certifi
+from aiohttp import (
+    ClientConnectorDNSError,
+    ClientError,
+    ClientSession,
+    ClientSSLError,
+    ClientTimeout,
+    DummyCookieJar,
+    StreamReader,
+    TCPConnector,
+)
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
+from integrations.outgoing.answers import Answer, PartnerUnavailable
 from integrations.outgoing.targets import (
-    Address,
+    TargetForbidden,
     TargetUnknown,
+    check_address,
     check_spelling,
     vetted_addresses,
 )
 
-CONNECT_SECONDS = 5.0
-
-# When the request in hand must be over, by the monotonic clock. Nothing is sent without one.
-deadline: ContextVar[float] = ContextVar("deadline")
-
-
-def _time_left(limit: float) -> float:
-    left = min(limit, deadline.get()) - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("The request took too long.")
-    return left
-
-
-class _Hurried:
-    """A socket that never waits beyond the deadline, however slowly bytes drip."""
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._hurry()
-        return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]  # Mixed into sockets only.
-
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self._hurry()
-        super().sendall(*args, **kwargs)  # type: ignore[misc]  # Mixed into sockets only.
-
-    def _hurry(self) -> None:
-        self.settimeout(_time_left(deadline.get()))  # type: ignore[attr-defined]  # Mixed into sockets only.
+TOTAL_SECONDS = 15.0
+# Of them for the name, the connection and the handshake of TLS; and of these for the name.
+CONNECT_SECONDS, RESOLVE_SECONDS = 5.0, 4.0
+MOST_BYTES_READ = 8 * 1024
+# Names that resolve slowly are waited for at once.
+_RESOLVERS = 64
+# Of the addresses of a name, which are tried in turn: an insurer's name may have thousands.
+_MOST_TRIED = 4
+# Said by us, or not at all.
+_UNSAID = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-class _Socket(_Hurried, socket.socket):
-    pass
-
-
-class _TLSSocket(_Hurried, ssl.SSLSocket):
-    pass
-
-
-class _Guarded(HTTPConnection):
-    """Resolve, vet all answers, and connect to one of them; SNI and Host keep the name."""
-
-    def __init__(self, *args: Any, resolver: ThreadPoolExecutor, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._resolver = resolver
-
-    def _new_conn(self) -> socket.socket:
-        limit = time.monotonic() + CONNECT_SECONDS
-        try:
-            return self._first_that_answers(limit)
-        except TimeoutError as timeout:
-            raise ConnectTimeoutError(self, "connect timed out") from timeout
-        except OSError as error:
-            raise NewConnectionError(self, "connection refused") from error
-
-    def _first_that_answers(self, limit: float) -> socket.socket:
-        *others, last = self._addresses(limit)
-        for address in others:
-            with suppress(OSError):
-                return _connected(address, limit)
-        return _connected(last, limit)
-
-    def _addresses(self, limit: float) -> list[Address]:
-        plain = not isinstance(self, HTTPSConnection)
-        time_left = _time_left(limit)
-        asked = self._resolver.submit(vetted_addresses, self.host, self.port, plain=plain)
-        try:
-            return asked.result(timeout=time_left)
-        except TimeoutError as error:
-            raise TargetUnknown from error
-
-
-def _connected(address: Address, limit: float) -> socket.socket:
-    sock = _Socket(address.family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(_time_left(limit))
-        sock.connect(address.sockaddr)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # The TLS handshake that follows is a part of connecting.
-        sock.settimeout(_time_left(limit))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-class _GuardedTLS(_Guarded, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Guarded
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedTLS
-
-
-@cache
-def _tls_context(authorities: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=authorities)
-    context.sslsocket_class = _TLSSocket
-    return context
-
-
-class Session:
-    """Guarded connections, kept open for the next request; threads may share it.
+class Transport:
+    """Connections of one event loop, kept open for the next request.
 
     It knows no other way to connect, follows no redirect, and keeps no cookie.
     """
 
-    def __init__(self, *, width: int, authorities: str | None) -> None:
-        self._resolver = ThreadPoolExecutor(width, thread_name_prefix="resolver")
+    def __init__(self, *, authorities: str | None) -> None:
+        self._resolvers = ThreadPoolExecutor(_RESOLVERS, "resolver")
         # Our own TLS context always verifies.
-        self._pools = PoolManager(
-            num_pools=width * 4,
-            maxsize=width,
-            ssl_context=_tls_context(authorities or DEFAULT_CA_BUNDLE_PATH),
-            cert_reqs="CERT_REQUIRED",
+        tls = _tls_context(authorities or certifi.where())
+        self._clients = {"http": self._client(plain=True), "https": self._client(tls, plain=False)}
+
+    def _client(self, tls: ssl.SSLContext | bool = True, *, plain: bool) -> ClientSession:  # noqa: FBT001, FBT002  aiohttp's word for its own.
+        connector = TCPConnector(
+            resolver=_Resolver(self._resolvers, plain=plain),
+            socket_factory=partial(_vetted_socket, plain=plain),
+            ssl=tls,
+            # How many go out at once is decided where they are leased.
+            limit=0,
+            # Each new connection asks anew: an address may have become a forbidden one.
+            use_dns_cache=False,
         )
-        self._pools.pool_classes_by_scheme = {
-            "http": partial(_Pool, resolver=self._resolver),  # type: ignore[dict-item]  # It is only called.
-            "https": partial(_TLSPool, resolver=self._resolver),  # type: ignore[dict-item]  # It is only called.
-        }
+        return ClientSession(
+            connector=connector,
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=_UNSAID,
+        )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def request(
+    async def ask(
         self, method: str, url: str, *, body: bytes, headers: Mapping[str, str]
-    ) -> BaseHTTPResponse:
-        """Send a request and give its answer, unread; whoever reads it closes it.
+    ) -> Answer:
+        """Send a request and give its answer, of the body the first 8 KiB.
 
         Raises:
-            TargetForbidden: by its spelling, before anybody resolves it, or by where it leads.
+            PartnerUnavailable: nothing answered, or the address is forbidden: by its spelling,
+                before anybody resolves it, or by where it leads.
         """
-        check_spelling(url)
-        target = _parsed(url)
-        # As it will be used, too: the parser tidies an address.
-        check_spelling(target.url)
-        pool = self._pools.connection_from_host(target.host, target.port, target.scheme)
-        return pool.urlopen(
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                return await self._ask(method, _target(url), body, headers)
+        except (TargetUnknown, ClientConnectorDNSError) as error:
+            raise PartnerUnavailable("dns_error") from error
+        except TimeoutError as error:
+            raise PartnerUnavailable("timeout") from error
+        except ClientSSLError as error:
+            raise PartnerUnavailable("tls_error") from error
+        except (TargetForbidden, ValueError) as error:
+            # What cannot be made an address is a ValueError.
+            raise PartnerUnavailable("target_forbidden") from error
+        except (ClientError, OSError) as error:
+            raise PartnerUnavailable("connection_refused") from error
+
+    async def _ask(
+        self, method: str, target: URL, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        request = self._clients[target.scheme].request(
             method,
-            target.request_uri,
-            body=body or None,
+            target,
+            data=body or None,
             headers=headers,
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
+            allow_redirects=False,
+            timeout=ClientTimeout(connect=CONNECT_SECONDS),
         )
+        async with request as response:
+            read = await _beginning(response.content)
+            return Answer(response.status, response.headers, read)
 
-    def close(self) -> None:
-        """Close idle connections; a resolver that hangs is not waited for."""
-        self._pools.clear()
-        self._resolver.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Close all connections; a resolver that hangs is not waited for."""
+        for client in self._clients.values():
+            await client.close()
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
 
 
-_parsed = lru_cache(maxsize=1024)(parse_url)
+async def _beginning(content: StreamReader) -> bytes:
+    try:
+        return await content.readexactly(MOST_BYTES_READ)
+    except asyncio.IncompleteReadError as all_there_was:
+        return all_there_was.partial
+
+
+class _Resolver(AbstractResolver):
+    """Resolve, and vet all answers."""
+
+    def __init__(self, threads: ThreadPoolExecutor, *, plain: bool) -> None:
+        self._threads, self._plain = threads, plain
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        asked = asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(vetted_addresses, host, port, plain=self._plain)
+        )
+        try:
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                addresses = await asked
+        except TimeoutError as error:
+            raise TargetUnknown from error
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address.sockaddr[0],
+                port=port,
+                family=address.family,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in addresses[:_MOST_TRIED]
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+def _vetted_socket(address: tuple[Any, ...], *, plain: bool) -> socket.socket:
+    """Make the socket of a connection; nothing connects past this, whoever resolved the address."""
+    family, kind, protocol, _, sockaddr = address
+    check_address(str(sockaddr[0]), plain=plain)
+    return socket.socket(family, kind, protocol)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> URL:
+    return URL(url)
+
+
+def _target(url: str) -> URL:
+    check_spelling(url)
+    target = _parsed(url)
+    # As it will be used, too: the parser tidies an address.
+    if str(target) != url:
+        check_spelling(str(target))
+    return target
+
+
+@cache
+def _tls_context(authorities: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authorities)

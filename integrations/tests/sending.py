@@ -14,7 +14,8 @@ Resolved = list[tuple[Any, Any, int, str, tuple[Any, ...]]]
 
 def ask(session: outgoing.Session, url: str) -> outgoing.Answer:
     """Post a small body; give the answer."""
-    return outgoing.send(session, "POST", url, body=b"{}", headers={"webhook-id": "evt_1"})
+    headers = {"webhook-id": "evt_1"}
+    return session.run(outgoing.send(session, "POST", url, body=b"{}", headers=headers))
 
 
 def why_not(session: outgoing.Session, url: str) -> str:

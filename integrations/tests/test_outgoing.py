@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from integrations import outgoing
-from integrations.outgoing import PartnerRefused, PartnerUnavailable, client, transport
+from integrations.outgoing import PartnerRefused, PartnerUnavailable, transport
 from integrations.tests.partner import Heard, Partner, Reply
 from integrations.tests.sending import ask, resolving_to, why_not
 from registry.tests.factories import NOW
@@ -20,7 +21,10 @@ def test_the_bytes_arrive_as_they_are(partner: Partner, session: outgoing.Sessio
     partner.answer = lambda _: Reply(200, {"X-Held": "7"}, b"thanks")
     headers = {"webhook-id": "evt_1"}
 
-    answer = outgoing.send(session, "PUT", f"{partner.url}/a?b=c", body=b"\x00 {}", headers=headers)
+    sending = outgoing.send(
+        session, "PUT", f"{partner.url}/a?b=c", body=b"\x00 {}", headers=headers
+    )
+    answer = session.run(sending)
 
     assert (answer.status, answer.headers["x-held"], answer.body) == (200, "7", b"thanks")
     (heard,) = partner.heard
@@ -104,7 +108,7 @@ def test_at_most_8_kib_are_read(partner: Partner, session: outgoing.Session) -> 
 def test_dripping_bytes_do_not_extend_the_deadline(
     partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.5)
     partner.answer = lambda _: Reply(200, body=b"x" * 1000, drip=0.05)
     began = time.monotonic()
 
@@ -115,7 +119,7 @@ def test_dripping_bytes_do_not_extend_the_deadline(
 def test_silence_ends_at_the_deadline(
     partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.3)
 
     def say_nothing(_: Heard) -> Reply:
         partner.over.wait(5)
@@ -129,7 +133,7 @@ def test_silence_ends_at_the_deadline(
 def test_a_request_whose_time_is_over_is_not_begun(
     partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "TOTAL_SECONDS", 0)
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0)
 
     assert why_not(session, partner.url) == "timeout"
     assert partner.heard == []
@@ -152,6 +156,24 @@ def test_a_connection_that_is_not_taken_ends_in_time(
         for client_socket in waiting:
             client_socket.close()
     assert reason == "timeout"
+
+
+def test_who_leaves_does_not_wait_for_what_is_under_way(partner: Partner) -> None:
+    began = time.monotonic()
+    is_heard = threading.Event()
+
+    def say_nothing(_: Heard) -> Reply:
+        is_heard.set()
+        partner.over.wait(5)
+        return Reply()
+
+    partner.answer = say_nothing
+
+    with outgoing.new_session() as session:
+        session.start([outgoing.send(session, "POST", partner.url, body=b"{}", headers={})])
+        assert is_heard.wait(5)
+
+    assert time.monotonic() - began < 4
 
 
 def test_a_closed_port_is_told(session: outgoing.Session) -> None:
@@ -181,7 +203,7 @@ def test_a_resolver_that_hangs_is_not_waited_for(
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(transport, "RESOLVE_SECONDS", 0.1)
     began = time.monotonic()
 
     assert why_not(session, "https://insurer.example") == "dns_error"

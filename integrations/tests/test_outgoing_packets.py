@@ -154,7 +154,7 @@ def test_a_resolver_that_changes_its_answer_leads_nowhere_it_must_not(
     with (
         outgoing.new_session() as session,
         _resolving(rebinding),
-        patch.object(transport._Socket, "connect", note),  # noqa: SLF001  Nobody answers at public addresses here.
+        patch.object(socket.socket, "connect", note),  # Nobody answers at public addresses here.
     ):
         for _ in range(len(answers)):
             called.clear()
@@ -165,7 +165,7 @@ def test_a_resolver_that_changes_its_answer_leads_nowhere_it_must_not(
             assert len(asked) == 1
             is_clean = not any(outgoing.is_forbidden(address) for address in asked[0])
             assert reason == ("connection_refused" if is_clean else "target_forbidden")
-            assert called == (list(asked[0]) if is_clean else [])
+            assert set(called) == (set(asked[0][:4]) if is_clean else set())
 
 
 @pytest.mark.usefixtures("_loopback")
@@ -211,7 +211,7 @@ def test_a_public_name_is_called_past_every_proxy() -> None:
         patch.dict(os.environ, dict.fromkeys(PROXIES, "http://127.0.0.1:9")),
         outgoing.new_session() as session,
         _resolving(resolving_to(PUBLIC)),
-        patch.object(transport._Socket, "connect", note),  # noqa: SLF001  Nobody answers at public addresses here.
+        patch.object(socket.socket, "connect", note),  # Nobody answers at public addresses here.
     ):
         assert why_not(session, NAME) == "connection_refused"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from integrations import outgoing
-from integrations.outgoing import targets, transport
+from integrations.outgoing import targets
+from integrations.tests.packets import connects
 from integrations.tests.partner import Partner, Reply
 from integrations.tests.sending import PUBLIC, ask, resolving_to, why_not
 
@@ -38,9 +39,11 @@ def test_one_forbidden_answer_forbids_all_and_no_packet_leaves(
 ) -> None:
     settings.LOOPBACK_TARGETS = False
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to(*answers))
-    monkeypatch.setattr(transport, "_connected", lambda *_: pytest.fail("a packet left"))
 
-    assert why_not(session, "https://insurer.example/hooks") == "target_forbidden"
+    with connects() as seen:
+        assert why_not(session, "https://insurer.example/hooks") == "target_forbidden"
+
+    assert seen == []
 
 
 def test_every_connect_resolves_and_vets_anew(
@@ -108,10 +111,12 @@ def test_spellings_that_production_refuses(
     settings.LOOPBACK_TARGETS = False
     settings.OUTGOING_PORTS = [8443]
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to(PUBLIC))
-    monkeypatch.setattr(transport, "_connected", lambda *_: pytest.fail("a packet left"))
 
-    assert verdict(lambda: outgoing.check_url(url)) == "forbidden"
-    assert why_not(session, url) == "target_forbidden"
+    with connects() as seen:
+        assert verdict(lambda: outgoing.check_url(url)) == "forbidden"
+        assert why_not(session, url) == "target_forbidden"
+
+    assert seen == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from integrations import outgoing
-from integrations.outgoing import client
+from integrations.outgoing import transport
 from integrations.tests.partner import Partner, Reply, running_partner
 from integrations.tests.sending import ask, resolving_to, why_not
 
@@ -78,7 +78,7 @@ def test_a_deadline_holds_over_tls_too(
     partner, authority, _ = tls_partner
     partner.answer = lambda _: Reply(200, body=b"x" * 1000, drip=0.05)
     monkeypatch.setattr(socket, "getaddrinfo", resolving_to("127.0.0.1"))
-    monkeypatch.setattr(client, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.5)
 
     with outgoing.new_session(authorities=str(authority)) as session:
         reason = why_not(session, partner.url.replace("127.0.0.1", "insurer.example"))

@@ -111,7 +111,7 @@ def test_what_a_killed_worker_held_is_sent_again_with_the_same_id(
     delivery = make_delivery(endpoint=endpoint)
     (job,) = webhooks.lease(room=5, at=clock())
     with outgoing.new_session() as session:
-        webhooks.attempt(job, session=session, clock=clock)
+        session.run(webhooks.attempt(job, session=session, clock=clock))
     # The worker dies here, before it can mark the delivery.
 
     assert send_due(clock) == 0

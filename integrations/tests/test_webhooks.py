@@ -171,9 +171,9 @@ def test_no_transaction_is_open_while_sending(
     used_in = set()
     post = client.post
 
-    def note(session: outgoing.Session, url: str, **given: Any) -> outgoing.Answer:
+    async def note(session: outgoing.Session, url: str, **given: Any) -> outgoing.Answer:
         used_in.add(threading.current_thread())
-        return post(session, url, **given)
+        return await post(session, url, **given)
 
     monkeypatch.setattr(client, "post", note)
 

@@ -21,10 +21,10 @@ class Clock:
 def push_due(clock: Clock) -> int:
     """Push whatever is due; give how many pairs were tried."""
     with outgoing.new_session() as session:
-        return drain(push.line(session, clock))
+        return drain(session, push.line(session, clock))
 
 
 def send_due(clock: Clock) -> int:
     """Send the webhooks that are due; give how many were tried."""
     with outgoing.new_session() as session:
-        return drain(webhooks.line(session, clock))
+        return drain(session, webhooks.line(session, clock))

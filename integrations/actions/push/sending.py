@@ -35,14 +35,14 @@ class Outcome:
         return was_sent and self.job.sync.failing_since is not None
 
 
-def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
+async def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
     """Send one state and tell what came of it; touches no database and raises nothing."""
     if job.changes_nothing:
         return Outcome(job, clock())
     if not job.secrets:
         return Outcome(job, clock(), error=_NO_SECRET)
     try:
-        _send(job, partner_of(job, session=session, clock=clock))
+        await _send(job, partner_of(job, session=session, clock=clock))
     except outgoing.PartnerUnavailable as failure:
         asked = outgoing.wait_asked(failure.retry_after, at=clock())
         return Outcome(job, clock(), failure.status, failure.reason, asked)
@@ -54,13 +54,13 @@ def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Out
     return Outcome(job, clock())
 
 
-def _send(job: Job, partner: Partner) -> None:
+async def _send(job: Job, partner: Partner) -> None:
     state, doctor = job.state, job.sync.doctor_id
     if state.erasure:
-        CONNECTOR.erase(partner, doctor, state.erasure, version=state.version)
+        await CONNECTOR.erase(partner, doctor, state.erasure, version=state.version)
         return
     for document in state.documents:
-        CONNECTOR.put(partner, doctor, document, version=state.version)
+        await CONNECTOR.put(partner, doctor, document, version=state.version)
 
 
 def partner_of(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Partner:

@@ -29,7 +29,7 @@ class Outcome:
     retry_after: timedelta | None = None
 
 
-def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
+async def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Outcome:
     """Send one delivery and tell what came of it; touches no database and raises nothing."""
     started_at = clock()
     status, error, retry_after = None, "", None
@@ -37,7 +37,7 @@ def attempt(job: Job, *, session: Session, clock: Callable[[], datetime]) -> Out
         signed = mapping.headers(
             job.message_id, int(started_at.timestamp()), job.body, keys=job.secrets
         )
-        answer = client.post(session, job.url, body=job.body, headers=signed)
+        answer = await client.post(session, job.url, body=job.body, headers=signed)
         status = answer.status
         if job.challenge and not mapping.repeats(answer.body, job.challenge):
             error = _NOT_ANSWERED

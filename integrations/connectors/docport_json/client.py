@@ -17,22 +17,22 @@ _STATE = "DocPort-State"
 _HOLDS_NONE = "none"
 
 
-def put(partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
+async def put(partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
     """Put a doctor's profile or hours in place.
 
     Raises:
         PartnerUnavailable: nothing answered, or the system asks to come again.
         PartnerRefused: the system said no; 410 means that it does not want this doctor.
     """
-    _send("PUT", partner, doctor, document, version=version, accepts=_NEWER_IS_HELD)
+    await _send("PUT", partner, doctor, document, version=version, accepts=_NEWER_IS_HELD)
 
 
-def erase(partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
+async def erase(partner: Partner, doctor: UUID, document: Document, *, version: int) -> None:
     """Ask to erase a doctor; raises as `put` does."""
-    _send("DELETE", partner, doctor, document, version=version, accepts=_NOTHING_TO_ERASE)
+    await _send("DELETE", partner, doctor, document, version=version, accepts=_NOTHING_TO_ERASE)
 
 
-def state_held(partner: Partner, doctor: UUID, part: str) -> str | None:
+async def state_held(partner: Partner, doctor: UUID, part: str) -> str | None:
     """Ask which state of a doctor's profile or hours the system holds.
 
     Returns:
@@ -44,7 +44,8 @@ def state_held(partner: Partner, doctor: UUID, part: str) -> str | None:
     headers = partner.sign(f"state_{part}", b"")
     url = _path(partner, doctor, part)
     try:
-        told = outgoing.send(partner.session, "GET", url, body=b"", headers=headers).headers
+        answer = await outgoing.send(partner.session, "GET", url, body=b"", headers=headers)
+        told = answer.headers
     except outgoing.PartnerRefused as refusal:
         told = refusal.headers
     state = told.get(_STATE)
@@ -56,7 +57,7 @@ def _path(partner: Partner, doctor: UUID, part: str) -> str:
     return f"{path}/availability" if part == AVAILABILITY else path
 
 
-def _send(
+async def _send(
     method: str,
     partner: Partner,
     doctor: UUID,
@@ -70,7 +71,7 @@ def _send(
     )
     url = _path(partner, doctor, document.part)
     try:
-        outgoing.send(partner.session, method, url, body=document.body, headers=headers)
+        await outgoing.send(partner.session, method, url, body=document.body, headers=headers)
     except outgoing.PartnerRefused as refusal:
         if refusal.status not in accepts:
             raise

@@ -6,11 +6,13 @@ from integrations import outgoing
 from integrations.outgoing import Session
 
 
-def post(session: Session, url: str, *, body: bytes, headers: Mapping[str, str]) -> outgoing.Answer:
+async def post(
+    session: Session, url: str, *, body: bytes, headers: Mapping[str, str]
+) -> outgoing.Answer:
     """Post the signed bytes and give the answer they were accepted with.
 
     Raises:
         PartnerUnavailable: nothing answered, or the endpoint asks to come again.
         PartnerRefused: the endpoint said no; 410 means never again.
     """
-    return outgoing.send(session, "POST", url, body=body, headers=headers)
+    return await outgoing.send(session, "POST", url, body=body, headers=headers)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.conformance import CHECKS, has_passed
-from integrations.outgoing import client
+from integrations.outgoing import transport
 from integrations.tests.test_conformance.conftest import Sut
 
 pytestmark = pytest.mark.usefixtures("sut")
@@ -68,7 +68,7 @@ def test_each_neglect_fails_exactly_the_checks_that_are_about_it(
 def test_each_misbehaviour_fails_exactly_the_checks_that_are_about_it(
     sut: Sut, monkeypatch: pytest.MonkeyPatch, behaviour: dict[str, Any], failing: set[str]
 ) -> None:
-    monkeypatch.setattr(client, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.5)
     sut.behave(**behaviour)
 
     assert sut.failures() == failing
