@@ -47,13 +47,13 @@ _IN_ORDER = """NOT EXISTS (
 )"""
 _WAITS = "status = 'PENDING' AND next_attempt_at <= %(at)s"
 _NEXT = f"""
-    SELECT delivery.id FROM webhook_deliveries AS delivery
+    SELECT delivery.ctid FROM webhook_deliveries AS delivery
     WHERE endpoint.status = 'ENABLED' AND delivery.endpoint_id = endpoint.id AND {_WAITS}
           AND delivery.id <> ALL(endpoint.held) AND {_IN_ORDER}
     ORDER BY delivery.next_attempt_at, delivery.feed_entry_id
 """  # noqa: S608  Conditions of ours.
 _CHALLENGE = f"""
-    SELECT id FROM webhook_deliveries
+    SELECT ctid FROM webhook_deliveries
     WHERE endpoint.status = 'PENDING' AND endpoint_id = endpoint.id AND {_WAITS}
           AND webhook_deliveries.id <> ALL(endpoint.held)
           AND subject = 'webhook_endpoint/' || endpoint.id AND event_type = 'endpoint.challenge'
@@ -64,7 +64,8 @@ _CHALLENGE = f"""
 # that took nothing for some time is probed by one at a time, when its pause is over. A challenge
 # comes alone, and at once. Where there are more endpoints than room, no more of them are looked at,
 # by chance, than there is room for; what follows their first is looked for only if that left some.
-# Who finds a lease that has ended counts the attempt that its worker did not live to note.
+# Who finds a lease that has ended counts the attempt that its worker did not live to note. A row is
+# found again by where it lies (`ctid`), which within one statement is the shortest way.
 _CLAIM = f"""
     WITH lease AS MATERIALIZED (
         SELECT delivery_id, until > %(at)s AS is_held, until <= %(slow)s AS is_slow
@@ -92,17 +93,17 @@ _CLAIM = f"""
         SELECT count(*) > %(room)s AS are_many FROM endpoint WHERE free > 0
     ), first AS MATERIALIZED (
         (
-            SELECT endpoint.*, next_one.id AS delivery, next_one.place
+            SELECT endpoint.*, next_one.ctid AS delivery, next_one.place
             FROM (SELECT * FROM endpoint WHERE free > 0 AND NOT is_failing ORDER BY random())
                 AS endpoint
             CROSS JOIN LATERAL (
-                SELECT id, row_number() OVER () AS place FROM (
+                SELECT ctid, row_number() OVER () AS place FROM (
                     {_NEXT} LIMIT CASE WHEN (SELECT are_many FROM many) THEN 1 ELSE free END
                 ) AS in_order
             ) AS next_one
             LIMIT (SELECT CASE WHEN are_many THEN %(room)s END FROM many)
         ) UNION ALL (
-            SELECT endpoint.*, next_one.id AS delivery, 1 AS place
+            SELECT endpoint.*, next_one.ctid AS delivery, 1 AS place
             FROM (SELECT * FROM endpoint WHERE free > 0 AND is_failing ORDER BY random())
                 AS endpoint
             CROSS JOIN LATERAL (({_NEXT} LIMIT 1) UNION ALL ({_CHALLENGE} LIMIT 1)) AS next_one
@@ -111,10 +112,10 @@ _CLAIM = f"""
     ), due AS (
         SELECT delivery, is_failing, place FROM first
         UNION ALL
-        SELECT others.id, is_failing, others.place
+        SELECT others.ctid, is_failing, others.place
         FROM first AS endpoint
         CROSS JOIN LATERAL (
-            SELECT id, row_number() OVER () + 1 AS place FROM (
+            SELECT ctid, row_number() OVER () + 1 AS place FROM (
                 {_NEXT} OFFSET 1 LIMIT %(most_at_once)s - 1
             ) AS behind_the_first
         ) AS others
@@ -131,9 +132,9 @@ _CLAIM = f"""
         LIMIT %(room)s
     ), claimed AS MATERIALIZED (
         SELECT id, endpoint_id, feed_entry_id, event_type, attempts
-        FROM webhook_deliveries
-        WHERE id IN (SELECT delivery FROM chosen) AND {_WAITS}
-        FOR UPDATE SKIP LOCKED
+        FROM chosen JOIN webhook_deliveries ON webhook_deliveries.ctid = delivery
+        WHERE {_WAITS}
+        FOR UPDATE OF webhook_deliveries SKIP LOCKED
     ), leased AS (
         INSERT INTO webhook_leases (delivery_id, until) SELECT id, %(until)s FROM claimed
         ON CONFLICT (delivery_id) DO UPDATE SET until = excluded.until
