@@ -39,6 +39,8 @@ MOST_BYTES_READ = 8 * 1024
 _RESOLVERS = 64
 # Of the addresses of a name, which are tried in turn: an insurer's name may have thousands.
 _MOST_TRIED = 4
+# Of an answer's head. What has been accepted with a long cookie has been accepted.
+_LONGEST_LINE = 64 * 1024
 # Said by us, or not at all.
 _UNSAID = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -70,6 +72,8 @@ class Transport:
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_UNSAID,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
         )
 
     async def ask(

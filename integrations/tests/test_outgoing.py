@@ -105,6 +105,12 @@ def test_at_most_8_kib_are_read(partner: Partner, session: outgoing.Session) -> 
     assert len(ask(session, partner.url).body) == 8192
 
 
+def test_a_long_header_spoils_no_answer(partner: Partner, session: outgoing.Session) -> None:
+    partner.answer = lambda _: Reply(200, {"Set-Cookie": "x" * 32_000}, b"thanks")
+
+    assert ask(session, partner.url).body == b"thanks"
+
+
 def test_dripping_bytes_do_not_extend_the_deadline(
     partner: Partner, session: outgoing.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
