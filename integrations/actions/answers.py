@@ -109,7 +109,7 @@ class _Call:
     at: datetime
 
     def kept(self) -> IdempotencyRecord | None:
-        """Give the record of an earlier try, and let no other try run beside this one.
+        """Give the record of an earlier try; where there is none, let no other run beside this one.
 
         Raises:
             StillRunning: another one is running.
@@ -119,10 +119,12 @@ class _Call:
             lock = ask(_TAKE_LOCK, [lock_number(" ".join(map(str, call)))])
             # Not in one statement: it would not see what was committed before the lock was had.
             kept = ask(_LOOK, call)
-        if lock.fetchone() != (True,):
+        is_alone, found = lock.fetchone() == (True,), kept.fetchone()
+        record = IdempotencyRecord.objects.filter(pk=found[0]).first() if found else None
+        # What has been answered can be told, also while somebody else is told it.
+        if not is_alone and (record is None or record.expires_at <= self.at):
             raise StillRunning
-        found = kept.fetchone()
-        return IdempotencyRecord.objects.get(pk=found[0]) if found else None
+        return record
 
     def keep(self, answer: Answer) -> None:
         """Keep the answer in the transaction of its effect."""

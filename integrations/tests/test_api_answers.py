@@ -1,4 +1,6 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -148,25 +150,42 @@ def test_another_fault_of_the_database_is_not_tried_again() -> None:
     assert effect.runs == 1
 
 
+@contextmanager
+def another_try(provider: InsuranceProvider) -> Iterator[None]:
+    """Let another process work on the same key."""
+    given = connection.get_connection_params()
+    names = [name for name in ("dbname", "user", "host", "port") if name in given]
+    with closing(psycopg.connect(**{name: given[name] for name in names})) as other:
+        number = lock_number(f"{provider.pk} POST /appointments key-1")
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        yield
+        # A rollback is answered only after the lock is gone; a close is not.
+        other.rollback()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_request_that_still_runs_is_not_run_beside() -> None:
     provider, effect = make_provider(), Effect()
-    given = connection.get_connection_params()
-    other = psycopg.connect(
-        **{name: given[name] for name in ("dbname", "user", "host", "port") if name in given}
-    )
-    name = f"{provider.pk} POST /appointments key-1"
-    number = lock_number(name)
-    other.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
-    with pytest.raises(answers.StillRunning):
+    with another_try(provider), pytest.raises(answers.StillRunning):
         ask(provider, effect)
 
     assert effect.runs == 0
-    # A rollback is answered only after the lock is gone; a close is not.
-    other.rollback()
-    other.close()
     assert ask(provider, effect).status == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_answered_is_told_while_another_is_told_it() -> None:
+    provider, effect = make_provider(), Effect()
+    first = ask(provider, effect)
+
+    with another_try(provider):
+        assert ask(provider, effect) == replace(first, replayed=True)
+        # An answer that has been forgotten may be about to be made anew.
+        with pytest.raises(answers.StillRunning):
+            ask(provider, effect, at=NOW + answers.KEPT_FOR)
+
+    assert effect.runs == 1
 
 
 @pytest.mark.django_db(transaction=True)
