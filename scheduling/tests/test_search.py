@@ -179,9 +179,11 @@ def people(draw: st.DrawFn) -> dict[str, Any]:
 def bookings(draw: st.DrawFn, doctor: Doctor, provider: InsuranceProvider) -> None:
     free = diary.free_slots(doctor=doctor, starts_at=NOW, ends_at=NOW + 3 * DAY, at=NOW)
     busy_until = NOW
-    for slot in free[: draw(st.integers(0, 12))]:
+    # Drawn before: which of two places at one time comes first is left to their ids.
+    choices = [(draw(st.booleans()), status(draw)) for _ in range(draw(st.integers(0, 12)))]
+    for slot, (is_wanted, how) in zip(free, choices, strict=False):
         # At two places, hours of different zones may lie over each other.
-        if slot.starts_at >= busy_until and draw(st.booleans()):
+        if is_wanted and slot.starts_at >= busy_until:
             busy_until = slot.ends_at
             make_appointment(
                 doctor,
@@ -191,7 +193,7 @@ def bookings(draw: st.DrawFn, doctor: Doctor, provider: InsuranceProvider) -> No
                 ends_at=slot.ends_at,
                 lane=slot.free_lanes[0],
                 capacity=slot.capacity,
-                **status(draw),
+                **how,
             )
 
 
