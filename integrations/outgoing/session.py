@@ -39,8 +39,7 @@ class Session:
         return self
 
     async def _connected(self) -> "Transport":
-        # Web processes, which hardly ever send anything, are spared what it takes.
-        from integrations.outgoing.transport import Transport  # noqa: PLC0415
+        from integrations.outgoing.transport import Transport  # noqa: PLC0415  Web processes hardly ever send, and are spared aiohttp's 8 MB.
 
         return Transport(authorities=self._authorities)
 

@@ -55,9 +55,12 @@ class Transport:
         self._resolvers = ThreadPoolExecutor(_RESOLVERS, "resolver")
         # Our own TLS context always verifies.
         tls = _tls_context(authorities or certifi.where())
-        self._clients = {"http": self._client(plain=True), "https": self._client(tls, plain=False)}
+        self._clients = {
+            "http": self._client(tls, plain=True),
+            "https": self._client(tls, plain=False),
+        }
 
-    def _client(self, tls: ssl.SSLContext | bool = True, *, plain: bool) -> ClientSession:  # noqa: FBT001, FBT002  aiohttp's word for its own.
+    def _client(self, tls: ssl.SSLContext, *, plain: bool) -> ClientSession:
         connector = TCPConnector(
             resolver=_Resolver(self._resolvers, plain=plain),
             socket_factory=partial(_vetted_socket, plain=plain),
