@@ -32,11 +32,15 @@ _OURS = _("The people who run this DocPort")
 
 @dataclass(frozen=True)
 class InStep:
-    """The state in a word or two, the class of its tag, and what is behind it."""
+    """The state in a word or two, the class of its tag, and what is behind it.
+
+    Where it waits for its next turn, the doctor may have it tried now.
+    """
 
     state: str
     tone: str
     note: str
+    waits: bool = False
 
 
 def syncs_of(doctor: Doctor) -> dict[UUID, ProviderDoctorSync]:
@@ -130,8 +134,9 @@ def _failing(
     provider: InsuranceProvider, sync: ProviderDoctorSync, since: datetime, local: datetime
 ) -> InStep:
     reason = _reason(sync.last_error)
+    waits = sync.next_attempt_at > local
     if local - since < _HICCUP:
-        return InStep(gettext("Waiting"), "tag-warn", _soon_again(sync, reason, local))
+        return InStep(gettext("Waiting"), "tag-warn", _soon_again(sync, reason, local), waits)
     note = gettext(
         "Since %(moment)s, because %(reason)s. %(who)s must put that right, you need do nothing."
     ) % {
@@ -139,7 +144,7 @@ def _failing(
         "reason": reason,
         "who": _OURS if sync.last_error in _OURS_TO_REPAIR else provider,
     }
-    return InStep(gettext("Failing"), "tag-bad", f"{note} {_again(sync, local)}")
+    return InStep(gettext("Failing"), "tag-bad", f"{note} {_again(sync, local)}", waits)
 
 
 def _soon_again(sync: ProviderDoctorSync, reason: str, local: datetime) -> str:

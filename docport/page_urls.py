@@ -11,6 +11,7 @@ urlpatterns = [
     path("insurers/<slug:slug>/", views.insurer, name="insurer"),
     path("insurers/<slug:slug>/preview/", views.insurer_preview, name="preview"),
     path("insurers/<slug:slug>/why/", views.why_insurer, name="why_insurer"),
+    path("insurers/<slug:slug>/again/", views.insurer_send_again, name="send_again"),
     path(
         "admin/why/<uuid:doctor_id>/",
         admin.site.admin_view(views.why_doctor),

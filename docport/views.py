@@ -3,12 +3,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from consent.models import ConsentEvent, ConsentStatus, DataClass, insurers_for
@@ -20,6 +21,7 @@ from docport.in_step import InStep, in_step, local_to, syncs_of
 from docport.preview import preview
 from docport.today import today_of
 from docport.why import why_not
+from integrations.actions import push
 from integrations.models import ProviderDoctorSync
 from registry import actions
 from registry.http import SignedInRequest, doctor_of
@@ -101,6 +103,21 @@ def insurer(request: SignedInRequest, slug: str) -> HttpResponse:
         "history": history.order_by("-at", "-id"),
     }
     return render(request, "docport/insurer_detail.html", context)
+
+
+@require_POST
+def insurer_send_again(request: SignedInRequest, slug: str) -> HttpResponse:
+    mine = ProviderDoctorSync.objects.filter(doctor=doctor_of(request))
+    sync = get_object_or_404(mine, insurance_provider__slug=slug)
+    try:
+        push.try_now(sync=sync, by=request.user, at=now())
+    except push.NothingWaits as refusal:
+        messages.info(request, str(refusal))
+    else:
+        messages.success(
+            request, gettext("It is being sent again. This page shows what comes of it.")
+        )
+    return redirect("docport:insurer", slug)
 
 
 @require_safe

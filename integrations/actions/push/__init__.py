@@ -9,10 +9,12 @@ from datetime import datetime
 
 from integrations.actions.drain import Line, one_by_one
 from integrations.actions.push.again import (
+    NothingWaits,
     retry,
     retry_failing,
     retry_insurer,
     send_all_again,
+    try_now,
     try_others,
 )
 from integrations.actions.push.leasing import BACKFILLS_AT_ONCE, LEASE, lease
@@ -27,6 +29,7 @@ __all__ = [
     "LEASE",
     "WAITS",
     "Job",
+    "NothingWaits",
     "Outcome",
     "State",
     "attempt",
@@ -41,6 +44,7 @@ __all__ = [
     "retry_insurer",
     "send_all_again",
     "shown_at",
+    "try_now",
     "try_others",
 ]
 

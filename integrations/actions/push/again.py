@@ -5,11 +5,13 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, F, Q, When
+from django.utils.translation import gettext
 
 from integrations.actions.push.states import shown_at
 from integrations.models import ProviderDoctorSync
 from registry import ledger
-from registry.models import InsuranceProvider
+from registry.actions.refusals import Refused
+from registry.models import InsuranceProvider, User
 
 _BATCH = 1000
 _Status = ProviderDoctorSync.Status
@@ -17,6 +19,31 @@ _Status = ProviderDoctorSync.Status
 _AWAY = Q(last_error__startswith="http_5") | Q(
     last_error__in=["http_429", "timeout", "dns_error", "tls_error", "connection_refused"]
 )
+
+
+class NothingWaits(Refused):
+    """The pair is in step, under way, or was stopped; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__(gettext("Nothing waits to be sent again."))
+
+
+@transaction.atomic(durable=True)
+def try_now(*, sync: ProviderDoctorSync, by: User, at: datetime) -> ProviderDoctorSync:
+    """Try a failing pair now and not at its next turn, for its doctor.
+
+    Since when it fails stays as it was, and how long it waits if it fails once more.
+
+    Raises:
+        NothingWaits: nothing was changed.
+    """
+    standing = ProviderDoctorSync.objects.select_for_update().get(pk=sync.pk)
+    if standing.sync_status != _Status.FAILING or standing.next_attempt_at <= at:
+        raise NothingWaits
+    standing.next_attempt_at, standing.is_backfill = at, False
+    standing.save(update_fields=["next_attempt_at", "is_backfill", "updated_at"])
+    _record(standing, by=by, at=at)
+    return standing
 
 
 @transaction.atomic(durable=True)
@@ -28,8 +55,15 @@ def retry(*, sync: ProviderDoctorSync, by: ledger.Actor, at: datetime) -> Provid
     standing.state_hash, standing.next_attempt_at = "", at
     standing.is_backfill = False
     standing.save()
-    ledger.record("provider_doctor_sync.retried", subject=standing, by=by, at=at)
+    _record(standing, by=by, at=at)
     return standing
+
+
+def _record(sync: ProviderDoctorSync, *, by: ledger.Actor, at: datetime) -> None:
+    insurer = str(sync.insurance_provider_id)
+    ledger.record(
+        "provider_doctor_sync.retried", subject=sync, by=by, at=at, insurance_provider_id=insurer
+    )
 
 
 def retry_failing(*, provider: UUID, at: datetime) -> int:
