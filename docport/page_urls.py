@@ -17,6 +17,7 @@ urlpatterns = [
         admin.site.admin_view(views.why_doctor),
         name="why_doctor",
     ),
+    path("profile/<str:section>/preview/", views.profile_preview, name="profile_preview"),
     path("access/", access_pages.access_list, name="access"),
     path("access.csv", access_pages.access_csv, name="access_csv"),
     path("language/", views.language, name="language"),

@@ -2,15 +2,19 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
-from consent.models import Consent
+from consent.models import Consent, insurers_for
+from consent.standings import standings_of
 from integrations import representations
 from integrations.representations import Json
-from registry.models import Doctor, InsuranceProvider
+from registry import actions
+from registry.models import Doctor, DoctorRevision, InsuranceProvider, User
+from registry.revisions import Change, steps_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,52 @@ def preview(
         Answer(path, _difference(now[0] if now else {}, then)),
         Answer(f"{path}/availability", _difference(_whole(hours_now), _whole(hours))),
     ]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What changes for an insurer that sees the doctor now: only the lines that differ."""
+
+    provider: InsuranceProvider
+    lines: tuple[Line, ...]
+    is_seeing: bool
+
+
+@dataclass(frozen=True)
+class ProfilePreview:
+    """What saving a part of the profile would change: in words, and for each insurer."""
+
+    changes: tuple[Change, ...]
+    seen: tuple[Seen, ...]
+
+
+def preview_profile(
+    doctor: Doctor, values: Mapping[str, Any], *, by: User, at: datetime
+) -> ProfilePreview:
+    """Give what `update_profile` with these values would change; nothing is saved.
+
+    Raises:
+        AlreadyTaken, Incomplete: as `update_profile` would.
+    """
+    standings = standings_of(doctor, insurers_for(doctor).order_by("name"), at=at)
+    insurers = [standing.provider for standing in standings if standing.is_seeing]
+    before = [_as_seen(doctor, insurer, at) for insurer in insurers]
+    with actions.as_if_updated(doctor=doctor, changes=values, by=by, at=at) as standing:
+        if standing.version == doctor.version:
+            return ProfilePreview((), ())
+        revisions = DoctorRevision.objects.filter(doctor=doctor).order_by("-version")[:2]
+        changes = steps_of(list(revisions))[0].changes
+        after = [_as_seen(doctor, insurer, at) for insurer in insurers]
+    seen = (
+        Seen(insurer, tuple(line for line in _difference(was, now) if line.mark), bool(now))
+        for insurer, was, now in zip(insurers, before, after, strict=True)
+    )
+    return ProfilePreview(changes, tuple(seen))
+
+
+def _as_seen(doctor: Doctor, insurer: InsuranceProvider, at: datetime) -> Json:
+    shown = representations.doctors_as_seen([doctor.pk], provider=insurer, at=at)
+    return shown[0] if shown else {}
 
 
 def _whole(hours: Json) -> Json:

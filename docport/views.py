@@ -5,7 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
@@ -18,14 +18,16 @@ from docport.access_pages import last_reads
 from docport.checklist import checklist, facts_of
 from docport.erasure import erasure_of
 from docport.in_step import InStep, in_step, local_to, syncs_of
-from docport.preview import preview
+from docport.preview import ProfilePreview, preview, preview_profile
 from docport.today import today_of
 from docport.why import why_not
 from integrations.actions import push
 from integrations.models import ProviderDoctorSync
 from registry import actions
+from registry.forms import SECTIONS, SectionForm
 from registry.http import SignedInRequest, doctor_of
 from registry.models import Doctor, InsuranceProvider, User
+from registry.views import CHECKED_SECTIONS, form_page, page
 
 
 @login_not_required
@@ -134,6 +136,35 @@ def insurer_preview(request: SignedInRequest, slug: str) -> HttpResponse:
         "answers": preview(doctor, provider, in_force, chosen, at=at),
     }
     return render(request, "docport/preview.html", context)
+
+
+@form_page
+def profile_preview(request: SignedInRequest, section: str) -> HttpResponse:
+    """Show the form of a section again, with what saving it would change."""
+    doctor = doctor_of(request)
+    if section not in SECTIONS:
+        raise Http404
+    if request.method != "POST":
+        return redirect("registry:profile_edit", section)
+    form = SECTIONS[section](request.POST, doctor=doctor)
+    context = {
+        "form": form,
+        "doctor": doctor,
+        "section": section,
+        "checked_again": section in CHECKED_SECTIONS,
+        "preview": _profile_preview(request, doctor, form) if form.is_valid() else None,
+    }
+    return page(request, "registry/profile_edit.html", context)
+
+
+def _profile_preview(
+    request: SignedInRequest, doctor: Doctor, form: SectionForm
+) -> ProfilePreview | None:
+    try:
+        return preview_profile(doctor, form.cleaned_data, by=request.user, at=now())
+    except actions.AlreadyTaken as refusal:
+        form.add_error(refusal.field, str(refusal))
+        return None
 
 
 @require_safe

@@ -134,6 +134,12 @@ class IdentityForm(SectionForm):
         help_text=_("For a first visit. You can change it at any time."),
     )
 
+    def clean_languages(self) -> list[str]:
+        """Take the same languages in another order for no change."""
+        chosen: list[str] = self.cleaned_data["languages"]
+        before: list[str] = self.initial["languages"]
+        return before if set(chosen) == set(before) else chosen
+
 
 class RegistrationForm(SectionForm):
     title = _("Registration")

@@ -1,4 +1,5 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -111,6 +112,29 @@ def update_profile(*, doctor: Doctor, changes: Mapping[str, Any], by: User, at: 
         AlreadyTaken: the database settled it; nothing was changed.
         Incomplete: an active profile cannot lose what made it complete.
     """
+    return _update_profile(doctor, changes, by=by, at=at)
+
+
+@contextmanager
+def as_if_updated(
+    *, doctor: Doctor, changes: Mapping[str, Any], by: User, at: datetime
+) -> Iterator[Doctor]:
+    """Let a block see the profile as `update_profile` would leave it; nothing of it stays.
+
+    The change is really made, by every rule, and taken back when the block ends. Others who change
+    the record wait meanwhile.
+
+    Raises:
+        AlreadyTaken, Incomplete: as `update_profile` would.
+    """
+    with transaction.atomic(durable=True):
+        yield _update_profile(doctor, changes, by=by, at=at)
+        transaction.set_rollback(True)
+
+
+def _update_profile(
+    doctor: Doctor, changes: Mapping[str, Any], *, by: User, at: datetime
+) -> Doctor:
     standing = versions.lock(doctor)
     changed = _apply(standing, _canonical(changes), PROFILE_FIELDS)
     if not changed:
