@@ -16,10 +16,10 @@ FROM bench.doctors AS d,
         AT TIME ZONE 'Asia/Kolkata' AS starts_at) AS start
 WHERE number = :number
 RETURNING id AS appointment, doctor_id AS doctor \gset
-INSERT INTO audit_logs (id, entity_type, entity_id, action, performed_by_provider_id, timestamp,
-    metadata, request_id, ip)
-VALUES (gen_random_uuid(), 'appointment', ':appointment', 'appointment.booked', ':provider', now(),
-    '{}', md5(':appointment'), '127.0.0.1');
+INSERT INTO audit_logs (id, entity_type, entity_id, doctor_id, action, performed_by_provider_id,
+    timestamp, metadata, request_id, ip)
+VALUES (gen_random_uuid(), 'appointment', ':appointment', ':doctor', 'appointment.booked',
+    ':provider', now(), '{}', md5(':appointment'), '127.0.0.1');
 INSERT INTO outbox_events (event_id, type, subject, subject_version, doctor_id,
     insurance_provider_id, payload, occurred_at, created_at)
 VALUES (gen_random_uuid(), 'appointment.booked', 'appointment/:appointment', 1, ':doctor',

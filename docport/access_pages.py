@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -17,20 +15,20 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from consent.models import Consent, insurers_for
+from docport.days import DaysForm
 from integrations.models import Access, AccessQuerySet, ApiClient, ApiKey, WebhookEndpoint
 from registry.downloads import csv_response
 from registry.http import SignedInRequest, doctor_of
 from registry.models import Doctor, InsuranceProvider
 
 PAGE = 50
-_DAY = timedelta(days=1)
 _HEADER = [
     "first_at", "last_at", "insurer", "by", "call", "data_classes", "times_shown",
     "times_unchanged", "consent_id",
 ]  # fmt: skip
 
 
-class AccessFilter(forms.Form):
+class AccessFilter(DaysForm):
     """Which accesses to show; the days are the doctor's own."""
 
     insurer = forms.ChoiceField(required=False, label=_("Insurer"))
@@ -39,23 +37,12 @@ class AccessFilter(forms.Form):
         label=_("What it did"),
         choices=[("", _("Anything")), *Access.Call.choices],
     )
-    since = forms.DateField(
-        required=False, label=_("From"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
-    )
-    until = forms.DateField(
-        required=False, label=_("To"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
-    )
+    field_order = ["insurer", "call", "since", "until"]
 
     def __init__(self, *args: Any, providers: Iterable[InsuranceProvider], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(provider.slug, provider.name) for provider in providers]
         self.fields["insurer"].choices = [("", gettext("All insurers")), *choices]  # type: ignore[attr-defined]  # A ChoiceField's.
-
-    def clean(self) -> dict[str, Any]:
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if since and until and until < since:
-            self.add_error("until", ValidationError(gettext("It cannot be before the first day.")))
-        return self.cleaned_data
 
     def found_for(self, doctor: Doctor) -> AccessQuerySet:
         """Give the doctor's accesses that it asks for, newest first."""
@@ -64,14 +51,7 @@ class AccessFilter(forms.Form):
             found = found.filter(consent__insurance_provider__slug=slug)
         if call := self.cleaned_data["call"]:
             found = found.filter(call=call)
-        zone, (since, until) = ZoneInfo(doctor.timezone), map(self.cleaned_data.get, _ENDS)
-        return found.between(
-            datetime.combine(since, time(0), tzinfo=zone) if since else None,
-            datetime.combine(until + _DAY, time(0), tzinfo=zone) if until else None,
-        )
-
-
-_ENDS = ("since", "until")
+        return found.between(*self.ends_in(doctor.timezone))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from docport import access_pages, health, metrics, views
+from docport import access_pages, activity_pages, health, metrics, views
 
 app_name = "docport"
 urlpatterns = [
@@ -20,6 +20,8 @@ urlpatterns = [
     path("profile/<str:section>/preview/", views.profile_preview, name="profile_preview"),
     path("access/", access_pages.access_list, name="access"),
     path("access.csv", access_pages.access_csv, name="access_csv"),
+    path("activity/", activity_pages.activity_list, name="activity"),
+    path("activity.csv", activity_pages.activity_csv, name="activity_csv"),
     path("language/", views.language, name="language"),
     path("theme/", views.theme, name="theme"),
     path("healthz", health.healthz, name="healthz"),

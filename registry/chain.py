@@ -54,6 +54,9 @@ def link(before: str, log: AuditLog) -> str:
         "request_id": log.request_id,
         "ip": log.ip,
     }
+    # As many lines have none, so the links of lines from before there was one still hold.
+    if log.doctor_id is not None:
+        row["doctor"] = str(log.doctor_id)
     return sha256(bytes.fromhex(before) + rfc8785.dumps(row)).hexdigest()
 
 

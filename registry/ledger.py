@@ -42,7 +42,7 @@ def record(
 
     Args:
         action: dotted, past tense, such as `consent.withdrawn`.
-        subject: the row that changed.
+        subject: the row that changed; the line is about its doctor, if it has one.
         by: a person, an insurer's system, or `None` for DocPort itself.
         at: aware instant of the change.
         metadata: plain JSON values, never patient data.
@@ -51,6 +51,9 @@ def record(
     line = AuditLog(
         entity_type=entity_type(subject),
         entity_id=subject.pk,
+        doctor_id=subject.pk
+        if isinstance(subject, Doctor)
+        else getattr(subject, "doctor_id", None),
         action=action,
         performed_by=by if isinstance(by, User) else None,
         performed_by_provider=by if isinstance(by, InsuranceProvider) else None,
@@ -61,6 +64,10 @@ def record(
     )
     rows.insert(line)
     return line
+
+
+def _whose(row: models.Model) -> UUID | None:
+    return row.pk if isinstance(row, Doctor) else getattr(row, "doctor_id", None)
 
 
 def publish(

@@ -109,5 +109,4 @@ def _note(
     action: str, consent: Consent, *, by: InsuranceProvider, at: datetime, **metadata: str | None
 ) -> None:
     consent.save(update_fields=["erasure_acknowledged_at", "erased_at"])
-    doctor_id = str(consent.doctor_id)
-    ledger.record(action, subject=consent, by=by, at=at, doctor_id=doctor_id, **metadata)
+    ledger.record(action, subject=consent, by=by, at=at, **metadata)

@@ -94,7 +94,6 @@ def add_event(
         subject=event.about,
         by=event.by,
         at=event.at,
-        doctor_id=str(said.doctor.pk),
         insurance_provider_id=str(said.provider.pk),
         data_classes=said.data_classes,
         receipt=str(event.pk),

@@ -56,6 +56,7 @@ DOCTOR = {
     "insurers": "/insurers/",
     "insurer": "/insurers/nila/",
     "access": "/access/",
+    "activity": "/activity/",
     "account-security": "/accounts/2fa/",
     "preview": "/insurers/nila/preview/?classes=credentials",
     "why-insurer": "/insurers/saral/why/",
@@ -84,7 +85,7 @@ HINDI = {
     f"hindi-{name}": DOCTOR[name]
     for name in (
         "today", "profile", "insurers", "insurer", "give", "preview", "withdraw", "access",
-        "why-insurer",
+        "activity",        "why-insurer",
     )
 }  # fmt: skip
 ADMIN = {

@@ -152,7 +152,7 @@ def walk(page: Page, server: LiveServer, nila: InsuranceProvider) -> set[str]:
 
 
 def paths_around(nila: InsuranceProvider, asking: InsuranceProvider) -> list[str]:
-    names = ["home", "setup", "insurers", "access"]
+    names = ["home", "setup", "insurers", "access", "activity"]
     return [
         *(reverse(f"docport:{name}") for name in names),
         *(reverse(f"docport:{name}", args=[nila.slug]) for name in ("insurer", "why_insurer")),

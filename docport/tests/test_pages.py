@@ -157,6 +157,7 @@ def consent_paths(seeing: InsuranceProvider, other: InsuranceProvider) -> list[s
         reverse("docport:insurer", args=[seeing.slug]),
         reverse("docport:insurer", args=[other.slug]),
         reverse("docport:access"),
+        reverse("docport:activity"),
         reverse("docport:preview", args=[seeing.slug]),
         reverse("docport:preview", args=[other.slug]),
         reverse("docport:why_insurer", args=[seeing.slug]),

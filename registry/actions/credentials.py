@@ -124,7 +124,6 @@ def _add(
         subject=credential,
         by=by,
         at=at,
-        doctor_id=str(standing.pk),
         sha256=credential.sha256,
         replaces=str(replaces.pk) if replaces else None,
     )
@@ -143,10 +142,4 @@ def _replace(old: DoctorCredential, new: DoctorCredential, day: date) -> None:
 @transaction.atomic(durable=True)
 def record_opening(*, credential: DoctorCredential, by: User, at: datetime) -> None:
     """Record that an admin opens a certificate; nothing else changes."""
-    ledger.record(
-        "credential.opened",
-        subject=credential,
-        by=by,
-        at=at,
-        doctor_id=str(credential.doctor_id),
-    )
+    ledger.record("credential.opened", subject=credential, by=by, at=at)

@@ -257,5 +257,5 @@ def _changed_place(
     action: str, place: DoctorLocation, *, by: User, at: datetime, **metadata: Any
 ) -> None:
     versions.stamp(place.doctor, by=by, at=at)
-    ledger.record(action, subject=place, by=by, at=at, doctor_id=str(place.doctor_id), **metadata)
+    ledger.record(action, subject=place, by=by, at=at, **metadata)
     versions.tell("doctor.updated", place.doctor, at=at)

@@ -68,7 +68,7 @@ def verify_credential(
     standing.status, standing.verified, standing.reason = Status.VERIFIED, True, ""
     standing.verified_by, standing.verified_at = by, at
     standing.save(update_fields=["status", "verified", "reason", "verified_by", "verified_at"])
-    _record("credential.verified", doctor, standing, by=by, at=at)
+    ledger.record("credential.verified", subject=standing, by=by, at=at)
     versions.stamp(doctor, by=by, at=at)
     versions.tell("doctor.updated", doctor, at=at)
     return standing
@@ -96,7 +96,7 @@ def ask_for_change(
     standing.status, standing.verified, standing.reason = Status.NEEDS_CHANGE, False, reason
     standing.verified_by, standing.verified_at = None, None
     standing.save(update_fields=["status", "verified", "reason", "verified_by", "verified_at"])
-    _record("credential.change_asked", doctor, standing, by=by, at=at, reason=reason)
+    ledger.record("credential.change_asked", subject=standing, by=by, at=at, reason=reason)
     unproven = doctor.status == Doctor.Status.ACTIVE and not _is_proven(doctor, at)
     if unproven:
         doctor.status = Doctor.Status.SUBMITTED
@@ -172,15 +172,3 @@ def _lock(credential: DoctorCredential) -> tuple[Doctor, DoctorCredential]:
     if standing.replaced_by_id is not None:
         raise AlreadyChecked("A newer upload replaces this certificate.")
     return doctor, standing
-
-
-def _record(
-    action: str,
-    doctor: Doctor,
-    credential: DoctorCredential,
-    *,
-    by: User,
-    at: datetime,
-    **metadata: str,
-) -> None:
-    ledger.record(action, subject=credential, by=by, at=at, doctor_id=str(doctor.pk), **metadata)

@@ -69,7 +69,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
             Q(entity_id=wanted)
             | Q(performed_by=wanted)
             | Q(performed_by_provider=wanted)
-            | Q(metadata__doctor_id=str(wanted))
+            | Q(doctor=wanted)
             | Q(request_id=rest)
         )
         return queryset.filter(found), False

@@ -7,11 +7,18 @@ from registry.models.doctors import (
 )
 from registry.models.people import User
 from registry.models.providers import PASS_HOLDS_FOR, InsuranceProvider
-from registry.models.records import AuditLog, AuditSeal, OutboxEvent, public_event_id
+from registry.models.records import (
+    AuditLog,
+    AuditLogQuerySet,
+    AuditSeal,
+    OutboxEvent,
+    public_event_id,
+)
 
 __all__ = [
     "PASS_HOLDS_FOR",
     "AuditLog",
+    "AuditLogQuerySet",
     "AuditSeal",
     "Doctor",
     "DoctorCredential",

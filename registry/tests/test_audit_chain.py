@@ -132,6 +132,8 @@ def test_a_link_follows_from_the_hash_before_and_the_canonical_row() -> None:
 
     assert chain.link(chain.GENESIS, row) == EXPECTED
     assert chain.link("1" * 64, row) != EXPECTED
+    row.doctor_id = UUID(int=2)
+    assert chain.link(chain.GENESIS, row) != EXPECTED
 
 
 def test_an_insurers_line_is_sealed_too() -> None:

@@ -52,7 +52,7 @@ def test_a_certificate_is_kept_sealed_and_its_change_is_told() -> None:
     assert b"%PDF" not in sealed
     assert b"Bachelor" not in sealed
     assert recorded(kept) == ["credential.added"]
-    assert AuditLog.objects.get().metadata["doctor_id"] == str(doctor.pk)
+    assert AuditLog.objects.get().doctor == doctor
     assert told(doctor) == [("doctor.updated", 2)]
 
 

@@ -32,7 +32,7 @@ def test_a_new_place_moves_the_doctors_version() -> None:
 
     assert DoctorLocation.objects.get(doctor=doctor) == place
     assert recorded(place) == ["place.added"]
-    assert AuditLog.objects.get().metadata == {"doctor_id": str(doctor.pk)}
+    assert AuditLog.objects.get().doctor == doctor
     assert told(doctor) == [("doctor.updated", 2)]
     assert DoctorRevision.objects.get().snapshot["places"][0]["pin"] == "560011"
 

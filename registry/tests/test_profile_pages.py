@@ -7,6 +7,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from registry import actions
+from registry.actions import versions
 from registry.models import Doctor, User
 from registry.tests.factories import (
     NOW,
@@ -56,6 +57,19 @@ def test_the_profile_page_shows_the_record_and_who_changed_it(
     assert "English, Kannada" in page
     assert "Monday 23 November 2026" in page
     assert "by you." in " ".join(page.split())
+
+
+def test_the_last_change_is_a_receptionists_where_it_was(client: Client) -> None:
+    doctor = make_doctor()
+    signed_in(client, doctor)
+    receptionist = make_user(
+        doctor=doctor, role=User.Role.DELEGATE, email="desk@clinic.example.org"
+    )
+    versions.stamp(doctor, by=receptionist, at=NOW)
+
+    page = client.get(reverse("registry:profile")).content.decode()
+
+    assert "by desk@clinic.example.org." in " ".join(page.split())
 
 
 def test_the_profile_page_says_why_a_doctor_is_suspended(client: Client) -> None:
@@ -142,6 +156,19 @@ def test_saving_the_same_again_says_so(client: Client) -> None:
     page = client.post(section("contact"), {"phone": "9845012345"}, follow=True).content.decode()
 
     assert "nothing was changed" in page
+    assert nothing_happened(doctor)
+
+
+def test_the_same_languages_in_another_order_are_no_change(client: Client) -> None:
+    doctor = make_doctor(languages=["kn", "en"])
+    signed_in(client, doctor)
+
+    page = client.post(
+        section("identity"), IDENTITY | {"full_name": doctor.full_name, "fee": "600"}, follow=True
+    )
+
+    assert "nothing was changed" in page.content.decode()
+    assert Doctor.objects.get().languages == ["kn", "en"]
     assert nothing_happened(doctor)
 
 

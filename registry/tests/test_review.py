@@ -35,7 +35,7 @@ def test_an_admin_vouches_for_a_certificate(admin: User, state: dict[str, Any]) 
     assert (verified.status, verified.verified, verified.reason) == ("VERIFIED", True, "")
     assert (verified.verified_by, verified.verified_at) == (admin, NOW)
     assert recorded(credential) == ["credential.verified"]
-    assert AuditLog.objects.get().metadata == {"doctor_id": str(doctor.pk)}
+    assert AuditLog.objects.get().doctor == doctor
     assert told(doctor) == [("doctor.updated", 2)]
 
 

@@ -36,8 +36,9 @@ def test_extra_hours_open_a_closed_weekday(office: Office) -> None:
     assert (extra.mode, extra.reason) == ("TELE", "")
     assert told(office.doctor) == [("availability.updated", 2)]
     assert actions_on(extra) == ["extra_hours.added"]
-    assert AuditLog.objects.get().metadata == {
-        "doctor_id": str(office.doctor.pk),
+    log = AuditLog.objects.get()
+    assert log.doctor == office.doctor
+    assert log.metadata == {
         "location_id": str(office.place.pk),
         "starts_at": "2026-11-25T03:30:00+00:00",
         "ends_at": "2026-11-25T04:30:00+00:00",

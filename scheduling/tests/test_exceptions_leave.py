@@ -40,8 +40,8 @@ def test_leave_is_recorded_without_its_reason(office: Office) -> None:
 
     log = AuditLog.objects.get()
     assert (log.action, log.entity_id, log.performed_by) == ("leave.added", leave.pk, office.user)
+    assert log.doctor == office.doctor
     assert log.metadata == {
-        "doctor_id": str(office.doctor.pk),
         "location_id": None,
         "starts_at": "2026-11-24T03:30:00+00:00",
         "ends_at": "2026-11-24T04:30:00+00:00",

@@ -154,7 +154,6 @@ def record(
         subject=exception,
         by=by,
         at=at,
-        doctor_id=str(exception.doctor_id),
         location_id=str(place) if place else None,
         starts_at=exception.starts_at.isoformat(),
         ends_at=exception.ends_at.isoformat(),
