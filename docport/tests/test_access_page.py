@@ -1,10 +1,6 @@
 """Who read my data: the page, its filters, and the list as a file."""
 
-import csv
-import html
-import io
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,6 +12,7 @@ from consent.models import Consent
 from consent.tests.factories import make_consent
 from docport import access_pages
 from docport.access_pages import last_reads
+from docport.tests import lists
 from integrations.actions import accesses
 from integrations.actions.accesses import Reader
 from integrations.models import Access
@@ -57,16 +54,11 @@ def _note(consent: Consent, reader: Reader, call: str, at: datetime) -> None:
 
 
 def shown(client: Client, path: str = LIST, status: int = 200, **query: str) -> str:
-    answer = client.get(path, query)
-    assert answer.status_code == status
-    return " ".join(html.unescape(answer.content.decode()).split())
+    return lists.shown(client, path, status, **query)
 
 
 def rows(client: Client, **query: str) -> list[dict[str, str]]:
-    answer: Any = client.get(CSV, query)
-    assert answer["Content-Disposition"] == 'attachment; filename="docport-accesses.csv"'
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text)))
+    return lists.rows_of(client, CSV, "docport-accesses.csv", **query)
 
 
 def test_the_doctor_sees_who_read_what_and_when(client: Client, consent: Consent) -> None:

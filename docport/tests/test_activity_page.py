@@ -1,8 +1,5 @@
 """Who did what to my record: the page, its filters, and the list as a file."""
 
-import csv
-import html
-import io
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from consent.models import ConsentEvent
 from consent.tests.factories import give
 from docport import activity, activity_pages
+from docport.tests import lists
 from docport.tests.test_architecture import CHECKOUT
 from integrations.actions import push
 from integrations.tests.factories import make_sync
@@ -64,16 +62,11 @@ def done(action: str, subject: Any, by: ledger.Actor, at: datetime = NOW, **note
 
 
 def shown(client: Client, path: str = LIST, status: int = 200, **query: str) -> str:
-    answer = client.get(path, query)
-    assert answer.status_code == status
-    return " ".join(html.unescape(answer.content.decode()).split())
+    return lists.shown(client, path, status, **query)
 
 
 def rows(client: Client, **query: str) -> list[dict[str, str]]:
-    answer: Any = client.get(CSV, query)
-    assert answer["Content-Disposition"] == 'attachment; filename="docport-activity.csv"'
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text)))
+    return lists.rows_of(client, CSV, "docport-activity.csv", **query)
 
 
 def test_each_actor_is_named(client: Client, user: User, doctor: Doctor) -> None:
