@@ -303,8 +303,37 @@ def test_reference_of_the_api_has_no_fault(live_server: LiveServer) -> None:
     assert faults_on(live_server, [reverse("integrations:docs")]) == []
 
 
-def test_front_page_of_the_admin_has_no_fault(live_server: LiveServer) -> None:
-    assert faults_on(live_server, [reverse("admin:index")], make_admin()) == []
+def test_pages_of_the_admin_have_no_fault(live_server: LiveServer) -> None:
+    cast = make_busy_doctor()
+    doctor = cast.user.doctor_id
+    paths = [
+        reverse("admin:index"),
+        f"{reverse('admin:registry_auditlog_changelist')}?q={doctor}",
+        reverse("admin:consent_consent_changelist"),
+        reverse("docport:why_doctor", args=[doctor]),
+    ]
+
+    assert faults_on(live_server, paths, make_admin()) == []
+
+
+def test_pages_behind_a_form_have_no_fault(live_server: LiveServer) -> None:
+    """What consent would share, and what a change of the profile would change."""
+    cast = make_busy_doctor()
+    unseen = InsuranceProvider.objects.get(name__startswith="Chirayu")
+
+    with new_page() as page:
+        sign_in(page, live_server, cast.user)
+        page.goto(f"{live_server.url}{reverse('consent:give', args=[unseen.slug])}")
+        page.get_by_role("button", name="Check what is shared").click()
+        page.get_by_role("heading", name="will see").wait_for()
+        found = faults_shown(page)
+        page.goto(f"{live_server.url}{reverse('registry:profile_edit', args=['identity'])}")
+        page.get_by_label("Consultation fee").fill("905")
+        page.get_by_role("button", name="See what would change").click()
+        page.get_by_text("Word for word").first.click()
+        found += faults_shown(page)
+
+    assert found == []
 
 
 def test_page_of_an_insurers_person_has_no_fault(live_server: LiveServer) -> None:

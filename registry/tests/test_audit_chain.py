@@ -164,6 +164,7 @@ def test_the_command_prints_the_head_to_keep() -> None:
         ("action", "doctor.suspended"),
         ("metadata", '{"changed": ["phone"]}'),
         ("performed_by_id", None),
+        ("doctor_id", None),
         ("timestamp", NOW + timedelta(microseconds=1)),
         ("ip", "10.0.0.1"),
     ],
