@@ -108,7 +108,8 @@ def _sending(sync: ProviderDoctorSync, local: datetime) -> InStep:
         )
         return InStep(gettext("Waiting"), "tag-warn", f"{many} {last}")
     if local - sync.next_attempt_at < _HICCUP:
-        return InStep(gettext("Sending"), "tag-warn", f"{gettext('It takes seconds.')} {last}")
+        soon = gettext("It takes seconds.")
+        return InStep(gettext("Sending"), "tag-warn", f"{soon} {last}")
     note = gettext(
         "Since %(moment)s, because DocPort is behind. "
         "The people who run this DocPort must put that right, you need do nothing."

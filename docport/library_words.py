@@ -52,3 +52,5 @@ COUNTED = [
         "min_length",
     ),
 ]
+# Django spells these three otherwise than calendars do.
+MONTHS = [_("September"), _("November"), _("December")]

@@ -222,7 +222,7 @@ class PlaceForm(forms.Form):
         max_length=120, label=_("Name of the place"), help_text=_("Such as City Clinic.")
     )
     address = NameField(max_length=240, label=_("Street and area"))
-    city = NameField(max_length=80)
+    city = NameField(max_length=80, label=_("City"))
     state = forms.ChoiceField(choices=or_choose(State.choices), label=_("State or territory"))
     pin = forms.RegexField(
         r"^[1-9][0-9]{5}$",

@@ -1,5 +1,6 @@
 """Times and dates as people read them."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
 from django.utils.translation import gettext, gettext_lazy, ngettext, pgettext
@@ -8,11 +9,13 @@ from registry.wording import day_and_month, full_date, twelve_hours
 
 __all__ = [
     "clock",
+    "date_at",
     "day_and_month",
     "duration",
     "from_to",
     "full_date",
     "length_of",
+    "listed",
     "period",
     "span",
     "zone_name",
@@ -71,6 +74,16 @@ def zone_name(zone: str) -> str:
     if zone in _ZONE_NAMES:
         return str(_ZONE_NAMES[zone])
     return gettext("%(zone)s time") % {"zone": zone.replace("_", " ")}
+
+
+def date_at(at: datetime) -> str:
+    """Give an instant on the wall, such as `Tuesday 24 November 2026 at 9am`."""
+    return gettext("%(day)s at %(time)s") % {"day": full_date(at.date()), "time": clock(at)}
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words by `and`."""
+    return gettext(" and ").join(words)
 
 
 def span(starts_at: datetime, ends_at: datetime, *, year: int) -> str:

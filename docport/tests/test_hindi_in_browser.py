@@ -24,6 +24,7 @@ from registry.tests.factories import (
     make_user,
     make_verified_credential,
 )
+from scheduling.models import Appointment
 from scheduling.tests.factories import make_appointment, make_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,6 +33,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CALLED_SO = {"DocPort", "HPR", "JSON", "CSV", "JWS", "SHA", "RFC", "JOSE", "PDF", "API", "OPD"}
 CALLED_SO |= {"JPEG", "PNG", "MB", "MBBS", "MD", "Ed25519", "TS", "canonical", "hi", "IN", "Dr"}
 CALLED_SO |= {"am", "Data", "Protection", "Board", "of", "India"}
+# As they stand on the keys.
+CALLED_SO |= {"Home", "End", "Enter"}
 # The notice of 2026-11 calls these so, and what doctors agreed to is never edited.
 CALLED_SO |= {"Insurers", "Withdraw"}
 _READ_ALOUD = {"aria-label", "alt", "title", "placeholder", "content"}
@@ -166,6 +169,22 @@ def paths_around(nila: InsuranceProvider, asking: InsuranceProvider) -> list[str
     ]
 
 
+def scheduling_paths() -> list[str]:
+    """Give the pages of the calendar and the hours, around the one appointment there is."""
+    visit = Appointment.objects.get()
+    day = visit.local_time.date()
+    names = ["hours", "booking_rules", "leave_list", "leave_add", "extra_add"]
+    appointment = ["appointment", "appointment_cancel", "appointment_move"]
+    why = reverse("scheduling:why", args=[day])
+    return [
+        f"{reverse('scheduling:week')}?week={day}&table=1",
+        reverse("scheduling:day", args=[day]),
+        *(f"{why}?time={time}" for time in ("04:07", f"{visit.local_time:%H:%M}", "99")),
+        *(reverse(f"scheduling:{name}") for name in names),
+        *(reverse(f"scheduling:{name}", args=[visit.pk]) for name in appointment),
+    ]
+
+
 def test_the_whole_choice_is_made_in_hindi_without_javascript(live_server: LiveServer) -> None:
     user, nila, asking = make_clinic()
 
@@ -173,6 +192,19 @@ def test_the_whole_choice_is_made_in_hindi_without_javascript(live_server: LiveS
         sign_in_hindi(page, live_server, user)
         found = walk(page, live_server, nila)
         for path in paths_around(nila, asking):
+            page.goto(f"{live_server.url}{path}")
+            found |= left_on(page)
+
+    assert found == set()
+
+
+def test_the_calendar_and_the_hours_are_in_hindi(live_server: LiveServer) -> None:
+    user, _, _ = make_clinic()
+    paths, found = scheduling_paths(), set()
+
+    with page_without_javascript() as page:
+        sign_in_hindi(page, live_server, user)
+        for path in paths:
             page.goto(f"{live_server.url}{path}")
             found |= left_on(page)
 
@@ -192,6 +224,7 @@ def test_strangers_read_hindi_if_they_ask_for_it(live_server: LiveServer) -> Non
 def test_pages_in_hindi_have_no_fault(live_server: LiveServer) -> None:
     user, nila, asking = make_clinic()
     paths = [*paths_around(nila, asking)[:-1], reverse("consent:give", args=[nila.slug])]
+    paths += [reverse("scheduling:hours"), scheduling_paths()[0]]
 
     with new_page() as page:
         sign_in_hindi_by_cookie(page, live_server, user)

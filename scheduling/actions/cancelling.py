@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from registry import ledger
 from registry.actions.refusals import Refused
@@ -16,9 +17,10 @@ class NotCancellable(Refused):
     def __init__(self, appointment: Appointment) -> None:
         self.status = Appointment.Status(appointment.status)
         super().__init__(
-            "It has begun, so it cannot be cancelled any more."
+            gettext("It has begun, so it cannot be cancelled any more.")
             if self.status in Appointment.CANCELLABLE
-            else f"This appointment cannot be cancelled: {self.status.label.lower()}."
+            else gettext("This appointment cannot be cancelled: %(status)s.")
+            % {"status": self.status.label.lower()}
         )
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext, override
 
 from registry import ledger
 from registry.actions import versions
@@ -78,21 +79,21 @@ class StartsInThePast(Refused):
     """The hours would change days that are over; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("Hours can start today at the earliest.")
+        super().__init__(gettext("Hours can start today at the earliest."))
 
 
 class StartsTooLate(Refused):
     """The hours would start in a time that nobody plans for; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("Hours can start within two years from today.")
+        super().__init__(gettext("Hours can start within two years from today."))
 
 
 class PlaceClosed(Refused):
     """The place is not in use, or not this doctor's; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("This place is not in use.")
+        super().__init__(gettext("This place is not in use."))
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def set_weekly_hours(
         at=at,
         location_id=str(location.pk),
         effective_from=effective_from.isoformat(),
-        windows=[str(window) for window in windows],
+        windows=_noted(windows),
         **settled,
     )
     versions.tell("availability.updated", standing, at=at)
@@ -223,21 +224,25 @@ def _misfits(windows: Sequence[HoursWindow]) -> Iterator[HoursProblem]:
         minutes = wording.length_of(window.start_time, window.end_time) // _MINUTE
         visit = window.slot_duration_minutes
         if window.start_time == window.end_time:
-            yield HoursProblem(position, f"{window}: the end must differ from the start.")
+            text = gettext("%(window)s: the end must differ from the start.")
+            yield HoursProblem(position, text % {"window": window})
         elif minutes < visit:
-            yield HoursProblem(position, f"{window} is shorter than one visit of {visit} minutes.")
+            text = gettext("%(window)s is shorter than one visit of %(visit)s minutes.")
+            yield HoursProblem(position, text % {"window": window, "visit": visit})
         elif not window.buffer_minutes and minutes % visit:
-            yield HoursProblem(
-                position,
-                f"{window} does not fit visits of {visit} minutes: {minutes % visit} minutes "
-                "would be left over.",
+            text = gettext(
+                "%(window)s does not fit visits of %(visit)s minutes: "
+                "%(rest)s minutes would be left over."
             )
+            words = {"window": window, "visit": visit, "rest": minutes % visit}
+            yield HoursProblem(position, text % words)
 
 
 def _overlaps_within(windows: Sequence[HoursWindow]) -> Iterator[HoursProblem]:
     for (_, first), (position, second) in combinations(enumerate(windows), 2):
         if first.meets(second):
-            yield HoursProblem(position, f"{second} overlaps {first}.")
+            text = gettext("%(second)s overlaps %(first)s.")
+            yield HoursProblem(position, text % {"second": second, "first": first})
 
 
 class _Change:
@@ -344,12 +349,22 @@ class _Change:
         return self.effective_from - timedelta(days=since % 7)
 
 
+def _noted(windows: Sequence[HoursWindow]) -> list[str]:
+    """Put windows into words for the audit log, which is English whoever reads the pages."""
+    with override("en"):
+        return [str(window) for window in windows]
+
+
 def _overlap(row: Availability, other: Availability) -> str:
-    until = f" until {wording.full_date(other.valid_to)}" if other.valid_to else ""
-    text = f"{_shape(row)} overlaps {_shape(other)} at {other.location.name}{until}."
+    words = {"second": _shape(row), "first": _shape(other), "place": other.location.name}
+    text = gettext("%(second)s overlaps %(first)s at %(place)s.")
+    if other.valid_to:
+        words["until"] = wording.full_date(other.valid_to)
+        text = gettext("%(second)s overlaps %(first)s at %(place)s until %(until)s.")
     if row.location.timezone == other.location.timezone:
-        return text
-    return f"{text} Hours at places in different time zones must differ on the clock too."
+        return text % words
+    differ = gettext("Hours at places in different time zones must differ on the clock too.")
+    return f"{text % words} {differ}"
 
 
 def _shape(row: Availability) -> HoursWindow:

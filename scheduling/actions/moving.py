@@ -1,6 +1,8 @@
 from copy import copy
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from registry import ledger
 from registry.actions.refusals import Refused
 from registry.actions.transactions import joining
@@ -29,9 +31,10 @@ class NotMovable(Refused):
     def __init__(self, appointment: Appointment) -> None:
         self.status = Appointment.Status(appointment.status)
         super().__init__(
-            "It has begun, so it cannot be moved any more."
+            gettext("It has begun, so it cannot be moved any more.")
             if self.status == Appointment.Status.BOOKED
-            else f"This appointment cannot be moved: {self.status.label.lower()}."
+            else gettext("This appointment cannot be moved: %(status)s.")
+            % {"status": self.status.label.lower()}
         )
 
 
@@ -39,7 +42,7 @@ class Stale(Refused):
     """The appointment has changed since it was read; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("This appointment has changed since you read it.")
+        super().__init__(gettext("This appointment has changed since you read it."))
 
 
 @joining

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from registry import ledger
 from registry.actions import versions
@@ -74,10 +75,12 @@ def _problems(
     lead_time: timedelta, horizon: timedelta, most_per_day: int | None
 ) -> Iterator[tuple[str, str]]:
     if not timedelta(0) <= lead_time <= BookingRules.LONGEST_LEAD or lead_time % _MINUTE:
-        yield "lead_time", "The lead time is whole minutes, up to 30 days."
+        yield "lead_time", gettext("The lead time is whole minutes, up to 30 days.")
     if not _DAY <= horizon <= BookingRules.LONGEST_HORIZON or horizon % _DAY:
-        yield "horizon", "Bookings open from 1 to 180 days ahead."
+        yield "horizon", gettext("Bookings open from 1 to 180 days ahead.")
     elif lead_time >= horizon:
-        yield "horizon", "This must be longer than the lead time, or nothing can be booked."
+        text = gettext("This must be longer than the lead time, or nothing can be booked.")
+        yield "horizon", text
     if most_per_day is not None and not 1 <= most_per_day <= MOST_A_DAY:
-        yield "most_per_day", f"A day takes from 1 to {MOST_A_DAY:,} patients."
+        most = {"most": f"{MOST_A_DAY:,}"}
+        yield "most_per_day", gettext("A day takes from 1 to %(most)s patients.") % most

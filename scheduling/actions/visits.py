@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from registry import ledger
 from registry.actions.refusals import Refused
@@ -32,7 +33,9 @@ class NotUndoable(Refused):
     """It is too late to undo, or nobody at the doctor's did it; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("This can be undone only by the doctor's side, within 10 minutes.")
+        super().__init__(
+            gettext("This can be undone only by the doctor's side, within 10 minutes.")
+        )
 
 
 @transaction.atomic(durable=True)
@@ -47,7 +50,9 @@ def mark_arrived(*, appointment: Appointment, by: User, at: datetime) -> Appoint
     """
     standing = _taken(appointment, [Status.BOOKED])
     if at.astimezone(standing.local_time.tzinfo).date() < standing.local_date:
-        raise NotMarkable("Patients can be marked as arrived on the day of their appointment.")
+        raise NotMarkable(
+            gettext("Patients can be marked as arrived on the day of their appointment.")
+        )
     return _mark(standing, Status.ARRIVED, by=by, at=at)
 
 
@@ -126,14 +131,14 @@ def _taken(appointment: Appointment, expected: list[Status]) -> Appointment:
     locks.share_doctor(appointment.doctor_id)
     standing = locks.take_appointment(appointment)
     if standing.status not in expected:
-        label = Status(standing.status).label
-        raise NotMarkable(f"The appointment is marked \u201c{label}\u201d, so this does not fit.")
+        text = gettext("The appointment is marked “%(status)s”, so this does not fit.")
+        raise NotMarkable(text % {"status": Status(standing.status).label})
     return standing
 
 
 def _check_has_begun(standing: Appointment, at: datetime) -> None:
     if at < standing.appointment_time:
-        raise NotMarkable("This can be marked once the appointment has begun.")
+        raise NotMarkable(gettext("This can be marked once the appointment has begun."))
 
 
 def _mark(standing: Appointment, status: Status, *, by: User, at: datetime) -> Appointment:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.http import QueryDict
 from django.utils.html import escape
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduling import wording
@@ -180,13 +181,13 @@ def _uuid(written: str) -> UUID | None:
 def _when(appointment: Appointment) -> str:
     starts = appointment.local_time
     ends = appointment.ends_at.astimezone(starts.tzinfo)
-    hours = f"{wording.clock(starts)} to {wording.clock(ends)}"
+    hours = wording.from_to(wording.clock(starts), wording.clock(ends))
     return f"{wording.full_date(starts.date())}, {hours}"
 
 
 def _which(appointment: Appointment) -> str:
-    number = appointment.external_appointment_id or "none"
-    return (
-        f"{appointment.location.name}. "
-        f"{appointment.insurance_provider.name}, its reference {number}."
-    )
+    return gettext("%(place)s. %(insurer)s, its reference %(number)s.") % {
+        "place": appointment.location.name,
+        "insurer": appointment.insurance_provider.name,
+        "number": appointment.external_appointment_id or gettext("none"),
+    }

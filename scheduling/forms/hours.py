@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduling import wording
@@ -54,22 +55,24 @@ class PeriodForm(forms.Form):
     slot_duration_minutes = forms.IntegerField(min_value=5, max_value=240, required=False)
     capacity = forms.IntegerField(min_value=1, max_value=50, required=False)
     buffer_minutes = forms.IntegerField(min_value=0, max_value=120, required=False)
-    mode = forms.ChoiceField(choices=[("", "As above"), *Mode.choices], required=False)
+    mode = forms.ChoiceField(choices=[("", _("As above")), *Mode.choices], required=False)
 
     def __init__(self, typed: Typed, *, day: int, number: int, checked: bool) -> None:
         prefix = f"{day}-{number}"
         given = {f"{prefix}-{name}": value for name, value in typed.items()}
         super().__init__(given if checked else None, initial=typed, prefix=prefix)
         self.day, self.typed = day, typed
-        self.title = f"{DayOfWeek(day).label}, period {number + 1}"
+        words = {"day": DayOfWeek(day).label, "number": number + 1}
+        self.title = gettext("%(day)s, period %(number)s") % words
+        self.remove = gettext("Remove %(period)s") % {"period": self.title}
         self.differs = any(typed.get(name) for name in TERMS)
         for name, label in [
-            ("start_time", "from"),
-            ("end_time", "to"),
-            ("slot_duration_minutes", "minutes for each visit"),
-            ("capacity", "patients at the same time"),
-            ("buffer_minutes", "minutes of break"),
-            ("mode", "how you meet"),
+            ("start_time", pgettext("of a period", "from")),
+            ("end_time", pgettext("of a period", "to")),
+            ("slot_duration_minutes", gettext("minutes for each visit")),
+            ("capacity", gettext("patients at the same time")),
+            ("buffer_minutes", gettext("minutes of break")),
+            ("mode", gettext("how you meet")),
         ]:
             self.fields[name].label = f"{self.title}, {label}"
 
@@ -112,6 +115,13 @@ class Day:
 
     def __init__(self, number: int, periods: list[Typed], *, checked: bool) -> None:
         self.number, self.name = number, DayOfWeek(number).label
+        # What the buttons say of the day to those who do not see where they stand.
+        words = {"day": self.name}
+        self.names = {
+            "to": gettext(" to %(day)s") % words,
+            "on": gettext(" on %(day)s") % words,
+            "copy": gettext(" %(day)s to these days") % words,
+        }
         self.focus = ""
         self.periods = [
             PeriodForm(typed, day=number, number=count, checked=checked)
@@ -202,9 +212,11 @@ class HoursForm:
         old, new = _by_day(before), _by_day(self.windows())
         changed = [day for day in DayOfWeek if old[day] != new[day]]
         if not changed:
-            return "Nothing has changed."
+            return gettext("Nothing has changed.")
         if len(changed) > MOST_DAYS_TOLD:
-            return f"{len(changed)} days have changed."
+            count = len(changed)
+            several = ngettext("%(count)s day has changed.", "%(count)s days have changed.", count)
+            return several % {"count": count}
         return " ".join(_day_in_words(day, new[day]) for day in changed)
 
     def show(self, refusal: HoursRefused) -> None:
@@ -231,8 +243,10 @@ def _by_day(windows: Iterable[Availability | HoursWindow]) -> dict[int, list[tup
 
 
 def _day_in_words(day: DayOfWeek, periods: list[tuple[Any, ...]]) -> str:
-    words = [wording.period(start, end) for start, end, *_ in periods]
-    return f"{day.label} is {' and '.join(words) or 'closed'} now."
+    if not periods:
+        return gettext("%(day)s is closed now.") % {"day": day.label}
+    hours = wording.listed(wording.period(start, end) for start, end, *_ in periods)
+    return gettext("%(day)s is %(hours)s now.") % {"day": day.label, "hours": hours}
 
 
 def _read(data: QueryDict) -> Week:

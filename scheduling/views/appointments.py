@@ -141,7 +141,7 @@ def shown(appointment: Appointment) -> dict[str, object]:
         "appointment": appointment,
         "day": starts_at.date(),
         "date": wording.full_date(starts_at.date()),
-        "hours": f"{wording.clock(starts_at)} to {wording.clock(ends_at)}",
+        "hours": wording.from_to(wording.clock(starts_at), wording.clock(ends_at)),
         "zone": wording.zone_name(appointment.location.timezone),
     }
 

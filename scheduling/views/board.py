@@ -5,6 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from registry.models import Doctor
 from scheduling import diary, wording
 from scheduling.diary import Entry
@@ -17,13 +20,13 @@ _DAY = timedelta(days=1)
 _FAR = timedelta(hours=15)
 # What is not free, in the doctor's words; the first that holds is shown on the calendar.
 _WORDS = {
-    Reason.ON_LEAVE: "on leave",
-    Reason.PLACE_CLOSED: "place not in use",
-    Reason.TAKEN: "taken",
-    Reason.TOO_SOON: "too soon to book",
-    Reason.DAY_FULL: "day full",
-    Reason.BEYOND_HORIZON: "not open for booking yet",
-    Reason.CREDENTIAL_EXPIRED: "after your registration ends",
+    Reason.ON_LEAVE: _("on leave"),
+    Reason.PLACE_CLOSED: _("place not in use"),
+    Reason.TAKEN: _("taken"),
+    Reason.TOO_SOON: _("too soon to book"),
+    Reason.DAY_FULL: _("day full"),
+    Reason.BEYOND_HORIZON: _("not open for booking yet"),
+    Reason.CREDENTIAL_EXPIRED: _("after your registration ends"),
 }
 
 
@@ -81,19 +84,17 @@ class Board:
         """Say how a line stands."""
         reasons = entry.slot.reasons if entry.slot else ()
         if entry.appointments:
-            names = ", ".join(one.insurance_provider.name for one in entry.appointments)
-            capacity = entry.slot.capacity if entry.slot else 1
-            count = f"{len(entry.appointments)} of {capacity} " if capacity > 1 else ""
-            return State(f"{count}booked, {names}", "appt")
+            return State(_booked(entry), "appt")
         if not reasons:
-            return State("free, extra hours" if self.is_extra(entry) else "free", "open")
+            extra = gettext("free, extra hours")
+            return State(extra if self.is_extra(entry) else gettext("free"), "open")
         first = next(reason for reason in _WORDS if reason in reasons)
         if first == Reason.TAKEN and (held := self.held(entry)):
             return State(held_until(held[-1]), "held")
         if first == Reason.TOO_SOON and entry.starts_at <= self.at:
-            return State("past", "closed")
+            return State(gettext("past"), "closed")
         away = first in {Reason.ON_LEAVE, Reason.PLACE_CLOSED}
-        return State(_WORDS[first], "leave" if away else "closed")
+        return State(str(_WORDS[first]), "leave" if away else "closed")
 
     def is_extra(self, entry: Entry) -> bool:
         """Tell whether a line lies in extra hours."""
@@ -107,9 +108,22 @@ class Board:
 
 def held_until(hold: Appointment) -> str:
     """Say until when an insurer holds a place; needs `location` at hand."""
+    return gettext("held until %(time)s") % {"time": end_of(hold)}
+
+
+def end_of(hold: Appointment) -> str:
+    """Give the wall time at which a hold ends; needs `location` at hand."""
     assert hold.hold_expires_at is not None
-    ends = hold.hold_expires_at.astimezone(ZoneInfo(hold.location.timezone))
-    return f"held until {wording.clock(ends)}"
+    return wording.clock(hold.hold_expires_at.astimezone(ZoneInfo(hold.location.timezone)))
+
+
+def _booked(entry: Entry) -> str:
+    names = ", ".join(one.insurance_provider.name for one in entry.appointments)
+    capacity = entry.slot.capacity if entry.slot else 1
+    if capacity == 1:
+        return gettext("booked, %(names)s") % {"names": names}
+    words = {"count": len(entry.appointments), "capacity": capacity, "names": names}
+    return gettext("%(count)s of %(capacity)s booked, %(names)s") % words
 
 
 def changes_between(doctor: Doctor, first: date, last: date) -> list[Change]:
@@ -139,7 +153,7 @@ def change_of(row: AvailabilityException, doctor: Doctor) -> Change:
         starts_at,
         ends_at,
         what=str(AvailabilityException.Kind(row.kind).label),
-        where=row.location.name if row.location else "All places",
+        where=row.location.name if row.location else gettext("All places"),
         when=wording.span(starts_at, ends_at, year=starts_at.year),
     )
 

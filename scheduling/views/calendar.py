@@ -3,7 +3,9 @@ from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.dateformat import format as formatted
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from registry.http import SignedInRequest, doctor_of, may
@@ -92,9 +94,10 @@ def _monday(request: HttpRequest, today: date) -> date:
 def _zones(doctor: Doctor, board: Board) -> str:
     """Name the zones in which the page's times are."""
     zones = {entry.location.timezone for entry in board.entries} or {doctor.timezone}
-    return " and ".join(sorted(wording.zone_name(zone) for zone in zones))
+    return wording.listed(sorted(wording.zone_name(zone) for zone in zones))
 
 
 def _week_title(first: date, last: date) -> str:
-    begins = f"{first.day}" if first.month == last.month else f"{first.day} {first:%B}"
-    return f"Week of {begins} to {last.day} {last:%B %Y}"
+    begins = formatted(first, "j" if first.month == last.month else "j F")
+    words = {"first": begins, "last": formatted(last, "j F Y")}
+    return gettext("Week of %(first)s to %(last)s") % words

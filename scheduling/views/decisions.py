@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, ngettext
 
+from registry.actions.refusals import sentence
 from registry.http import SignedInRequest
 from registry.models import Doctor
 from scheduling.actions import Decision, Undecided
@@ -56,15 +58,16 @@ def outcome(doctor: Doctor, decisions: Mapping[UUID, Decision]) -> str:
     """Say what became of the appointments that were decided on; empty when there were none."""
     done = _decided(doctor, decisions)
     cancelled = [one for one in done if decisions[one.pk].cancel]
-    counts = {"kept": len(done) - len(cancelled), "cancelled": len(cancelled)}
-    parts = [f"{count} {word}" for word, count in counts.items() if count]
-    if not parts:
-        return ""
-    noun = "appointment" if parts[0].startswith("1 ") else "appointments"
-    count, word = parts[0].split()
-    words = ", ".join([f"{count} {noun} {word}", *parts[1:]])
+    words = _counts(len(done) - len(cancelled), len(cancelled))
     told = list(dict.fromkeys(one.insurance_provider.name for one in cancelled))
-    return f"{words}; {_listed(told)} told within seconds." if told else f"{words}."
+    if not told:
+        return f"{words}." if words else ""
+    ends = ngettext(
+        "%(words)s; %(insurers)s is told within seconds.",
+        "%(words)s; %(insurers)s are told within seconds.",
+        len(told),
+    )
+    return ends % {"words": words, "insurers": sentence(told)}
 
 
 def cancelled_any(doctor: Doctor, decisions: Mapping[UUID, Decision]) -> bool:
@@ -81,10 +84,17 @@ def _decided(doctor: Doctor, decisions: Mapping[UUID, Decision]) -> list[Appoint
     return [one for one in rows if one.status == wanted[decisions[one.pk].cancel]]
 
 
-def _listed(names: list[str]) -> str:
-    if len(names) == 1:
-        return f"{names[0]} is"
-    return f"{', '.join(names[:-1])} and {names[-1]} are"
+def _counts(kept: int, cancelled: int) -> str:
+    if not kept:
+        only = ngettext(
+            "%(count)s appointment cancelled", "%(count)s appointments cancelled", cancelled
+        )
+        return only % {"count": cancelled} if cancelled else ""
+    words = ngettext("%(count)s appointment kept", "%(count)s appointments kept", kept)
+    words = words % {"count": kept}
+    if not cancelled:
+        return words
+    return gettext("%(kept)s, %(count)s cancelled") % {"kept": words, "count": cancelled}
 
 
 def _to_come(doctor: Doctor, asked: set[UUID], at: datetime) -> list[Appointment]:

@@ -3,18 +3,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from registry.models import AuditLog, User
 from scheduling import wording
 from scheduling.models import Appointment
 
 _DONE = {
-    "appointment.booked": "Booked",
-    "appointment.arrived": "Marked as arrived",
-    "appointment.completed": "Marked as completed",
-    "appointment.no_show": "Marked as not come",
-    "appointment.cancelled": "Cancelled",
-    "appointment.held": "Held",
-    "appointment.hold_renewed": "Held for longer",
+    "appointment.booked": _("Booked"),
+    "appointment.arrived": _("Marked as arrived"),
+    "appointment.completed": _("Marked as completed"),
+    "appointment.no_show": _("Marked as not come"),
+    "appointment.cancelled": _("Cancelled"),
+    "appointment.held": _("Held"),
+    "appointment.hold_renewed": _("Held for longer"),
 }
 
 
@@ -44,16 +47,16 @@ def steps_of(appointment: Appointment, reader: User) -> list[Step]:
 def _step(entry: AuditLog, reader: User, zone: ZoneInfo) -> Step:
     at = entry.timestamp.astimezone(zone)
     tell = _TOLD.get(entry.action)
-    what = tell(entry, zone) if tell else _DONE.get(entry.action, entry.action)
+    what = tell(entry, zone) if tell else str(_DONE.get(entry.action, entry.action))
     is_mine = entry.performed_by == reader
     return Step(
         what=what,
-        who="you"
+        who=gettext("you")
         if is_mine
         else str(entry.performed_by or entry.performed_by_provider or "DocPort"),
         note=_reason(entry),
         at=at,
-        when=f"{wording.full_date(at.date())} at {wording.clock(at)}",
+        when=wording.date_at(at),
         is_insurers=entry.performed_by_provider_id is not None,
     )
 
@@ -72,12 +75,12 @@ def _moved(entry: AuditLog, zone: ZoneInfo) -> str:
     before, after = (f"{wording.day_and_month(at.date())}, {wording.clock(at)}" for at in times)
     if times[0].date() == times[1].date():
         after = wording.clock(times[1])
-    return f"Moved from {before} to {after}"
+    return gettext("Moved from %(before)s to %(after)s") % {"before": before, "after": after}
 
 
-def _undone(entry: AuditLog, _: ZoneInfo) -> str:
+def _undone(entry: AuditLog, _zone: ZoneInfo) -> str:
     undone = Appointment.Status(entry.metadata["undone"])
-    return f"\u201c{undone.label}\u201d undone"
+    return gettext("“%(status)s” undone") % {"status": undone.label}
 
 
 _TOLD: dict[str, Callable[[AuditLog, ZoneInfo], str]] = {

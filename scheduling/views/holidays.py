@@ -56,10 +56,14 @@ def _take(
         else:
             taken.append(one)
     if taken:
-        said = f"Holidays saved as leave: {_named(taken)}. {outcome(doctor, decisions)}"
+        said = gettext("Holidays saved as leave: %(names)s.") % {"names": _named(taken)}
+        said = f"{said} {outcome(doctor, decisions)}"
         messages.success(request, said.strip())
     if waiting:
-        question = Question(change=f"Leave on {_named(waiting)}", save="Save holidays")
+        question = Question(
+            change=gettext("Leave on %(when)s") % {"when": _named(waiting)},
+            save=gettext("Save holidays"),
+        )
         typed = [("days", key_of(one)) for one in waiting]
         return ask(request, doctor, Undecided(affected), form, question, at=at, typed=typed)
     return redirect("scheduling:leave_list")

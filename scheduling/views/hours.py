@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from registry.actions import Refused
@@ -77,13 +78,15 @@ def _save(
         except actions.HoursRefused as refusal:
             form.show(refusal)
         except actions.Undecided as undecided:
-            change = f"Hours at {place.name} from {wording.full_date(effective_from)}"
-            question = Question(change, "Save hours")
+            words = {"place": place.name, "date": wording.full_date(effective_from)}
+            change = gettext("Hours at %(place)s from %(date)s") % words
+            question = Question(change, gettext("Save hours"))
             return ask(request, doctor, undecided, decisions, question, at=at)
         except Refused as refusal:
             form.visits.add_error("effective_from", str(refusal))
         else:
-            said = f"Hours saved. They hold from {wording.full_date(effective_from)}."
+            from_then = {"date": wording.full_date(effective_from)}
+            said = gettext("Hours saved. They hold from %(date)s.") % from_then
             parts = [said, form.changes_of(before), outcome(doctor, decisions.taken())]
             messages.success(request, " ".join(part for part in parts if part))
             return redirect(f"{reverse('scheduling:hours')}?place={place.pk}&from={effective_from}")

@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from registry.actions import Refused
@@ -31,6 +32,9 @@ from scheduling.forms import (
 )
 from scheduling.models import Appointment, Availability, AvailabilityException
 from scheduling.views.decisions import Question, ask, cancelled_any, outcome
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _DAY = timedelta(days=1)
 _MOST_PAST = 50
@@ -62,12 +66,36 @@ class Quick:
 
 
 @dataclass(frozen=True)
+class _Noun:
+    """What the pages of leave, or of extra hours, say of it."""
+
+    save: "StrOrPromise"
+    on: "StrOrPromise"
+    saved: "StrOrPromise"
+    joined: "StrOrPromise"
+
+
+_LEAVE = _Noun(
+    save=_("Save leave"),
+    on=_("Leave on %(when)s"),
+    saved=_("Leave saved: %(when)s."),
+    joined=_("It was joined with your leave on %(when)s."),
+)
+_EXTRA = _Noun(
+    save=_("Save extra hours"),
+    on=_("Extra hours on %(when)s"),
+    saved=_("Extra hours saved: %(when)s."),
+    joined=_("It was joined with your extra hours on %(when)s."),
+)
+
+
+@dataclass(frozen=True)
 class Page:
     """A page that adds or changes leave or extra hours; `save` takes the decisions."""
 
     form: ExceptionForm
     title: str
-    noun: str
+    noun: "_Noun"
     save: Callable[[Mapping[UUID, Decision]], Saved]
     row: AvailabilityException | None = None
 
@@ -102,7 +130,7 @@ def leave_add(request: SignedInRequest) -> HttpResponse:
             doctor=doctor, **form.given, decisions=decisions, by=request.user, at=at
         )
 
-    return _answer(request, doctor, Page(form, "Add leave", "Leave", save), at)
+    return _answer(request, doctor, Page(form, gettext("Add leave"), _LEAVE, save), at)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -118,10 +146,10 @@ def extra_add(request: SignedInRequest) -> HttpResponse:
         places=places,
     )
 
-    def save(_: Mapping[UUID, Decision]) -> Saved:
+    def save(_decisions: Mapping[UUID, Decision]) -> Saved:
         return actions.add_extra_hours(doctor=doctor, **form.given, by=request.user, at=at)
 
-    return _answer(request, doctor, Page(form, "Add extra hours", "Extra hours", save), at)
+    return _answer(request, doctor, Page(form, gettext("Add extra hours"), _EXTRA, save), at)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -144,15 +172,17 @@ def exception_remove(request: SignedInRequest, exception_id: UUID) -> HttpRespon
         try:
             left = _remove(request, row, decisions.taken(), at)
         except Undecided as undecided:
-            change = f"Extra hours on {line.when}"
-            question = Question(change=f"Remove: {change}", save="Remove extra hours")
+            change = gettext("Remove: Extra hours on %(when)s") % {"when": line.when}
+            question = Question(change=change, save=gettext("Remove extra hours"))
             return ask(request, doctor, undecided, decisions, question, at=at)
         except Refused as refusal:
             messages.error(request, str(refusal))
         else:
-            done = "ended now" if left else "removed"
-            said = f"{line.what} {done}: {line.when}. {outcome(doctor, decisions.taken())}"
-            messages.success(request, said.strip())
+            done = gettext("%(what)s ended now: %(when)s.")
+            if not left:
+                done = gettext("%(what)s removed: %(when)s.")
+            said = done % {"what": line.what, "when": line.when}
+            messages.success(request, f"{said} {outcome(doctor, decisions.taken())}".strip())
         return redirect(_back(request))
     context = {"line": line, "has_begun": row.starts_at <= at}
     return render(request, "scheduling/exception_remove.html", context)
@@ -179,12 +209,12 @@ def leave_today(request: SignedInRequest) -> HttpResponse:
             at=at,
         )
     except Undecided as undecided:
-        question = Question(change="The rest of today as leave", save="Save leave")
+        question = Question(change=gettext("The rest of today as leave"), save=str(_LEAVE.save))
         return ask(request, doctor, undecided, decisions, question, at=at)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("docport:home")
-    _say(request, doctor, "Leave", saved, decisions.taken(), at)
+    _say(request, doctor, _LEAVE, saved, decisions.taken(), at)
     if saved.merged or cancelled_any(doctor, decisions.taken()):
         return redirect("docport:home")
     return redirect(f"{reverse('docport:home')}?undo={saved.exception.pk}")
@@ -200,17 +230,19 @@ def line_of(row: AvailabilityException, doctor: Doctor, at: datetime) -> Line:
         row,
         what=str(_Kind(row.kind).label),
         when=when,
-        where=place.name if place else "All places",
+        where=place.name if place else gettext("All places"),
         visits=_visits(row) if row.kind == _Kind.EXTRA else "",
     )
 
 
 def _visits(row: AvailabilityException) -> str:
-    parts = [f"visits of {row.slot_duration_minutes} minutes"]
+    minutes = {"minutes": row.slot_duration_minutes}
+    parts = [gettext("visits of %(minutes)s minutes") % minutes]
     if row.capacity != 1:
-        parts.append(f"{row.capacity} patients at a time")
+        parts.append(gettext("%(count)s patients at a time") % {"count": row.capacity})
     if row.buffer_minutes:
-        parts.append(f"{row.buffer_minutes} minutes of break between")
+        minutes = {"minutes": row.buffer_minutes}
+        parts.append(gettext("%(minutes)s minutes of break between") % minutes)
     parts.append(row.get_mode_display().lower())
     return ", ".join(parts)
 
@@ -219,12 +251,12 @@ def _answer(request: SignedInRequest, doctor: Doctor, page: Page, at: datetime) 
     form = page.form
     if form.is_bound and form.is_valid() and not wants_back(request.POST):
         decisions = DecisionsForm(
-            request.POST, reason=_ON_LEAVE if page.noun == "Leave" else _UNAVAILABLE
+            request.POST, reason=_ON_LEAVE if page.noun == _LEAVE else _UNAVAILABLE
         )
         try:
             saved = page.save(decisions.taken())
         except Undecided as undecided:
-            question = Question(f"{page.noun} on {form.words}", f"Save {page.noun.lower()}")
+            question = Question(page.noun.on % {"when": form.words}, str(page.noun.save))
             return ask(request, doctor, undecided, decisions, question, at=at)
         except Refused as refusal:
             form.show(refusal)
@@ -235,7 +267,7 @@ def _answer(request: SignedInRequest, doctor: Doctor, page: Page, at: datetime) 
         "form": form,
         "title": page.title,
         "row": page.row,
-        "is_leave": page.noun == "Leave",
+        "is_leave": page.noun == _LEAVE,
         "has_begun": page.row is not None and page.row.starts_at <= at,
     }
     status = 422 if form.is_bound and form.errors else 200
@@ -262,8 +294,9 @@ def _changing(
     def save(decisions: Mapping[UUID, Decision]) -> Saved:
         return change(**form.given, decisions=decisions, by=request.user, at=at)
 
-    noun = "Leave" if is_leave else "Extra hours"
-    return Page(form, f"Change {noun.lower()}", noun, save, row)
+    if is_leave:
+        return Page(form, gettext("Change leave"), _LEAVE, save, row)
+    return Page(form, gettext("Change extra hours"), _EXTRA, save, row)
 
 
 def _remove(
@@ -280,17 +313,14 @@ def _remove(
 def _say(
     request: HttpRequest,
     doctor: Doctor,
-    noun: str,
+    noun: _Noun,
     saved: Saved,
     decisions: Mapping[UUID, Decision],
     at: datetime,
 ) -> None:
     """Say in one message what happened."""
-    parts = [f"{noun} saved: {line_of(saved.exception, doctor, at).when}."]
-    parts += [
-        f"It was joined with your {noun.lower()} on {line_of(other, doctor, at).when}."
-        for other in saved.merged
-    ]
+    parts = [noun.saved % {"when": line_of(saved.exception, doctor, at).when}]
+    parts += [noun.joined % {"when": line_of(other, doctor, at).when} for other in saved.merged]
     parts.append(outcome(doctor, decisions))
     messages.success(request, " ".join(part for part in parts if part))
 
@@ -337,7 +367,7 @@ def _quick(today: date) -> list[Quick]:
 
 def _dates(first: date, last: date) -> str:
     words = wording.day_and_month(first)
-    return words if first == last else f"{words} to {wording.day_and_month(last)}"
+    return words if first == last else wording.from_to(words, wording.day_and_month(last))
 
 
 def _zone(doctor: Doctor, row: AvailabilityException) -> ZoneInfo:

@@ -1,12 +1,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from scheduling import wording
 from scheduling.diary import Entry
 from scheduling.models import Appointment
 from scheduling.slots import Reason
 from scheduling.views import links
-from scheduling.views.board import Board, State, held_until
+from scheduling.views.board import Board, State, end_of
 
 _TAGS = {"open": "tag-ok", "leave": "tag-warn", "held": "tag-held", "closed": ""}
 
@@ -71,7 +73,7 @@ def _line(board: Board, run: list[Entry]) -> Line:
     is_free = state.kind == "open"
     return Line(
         anchor=anchor(first),
-        hours=f"{wording.clock(first.starts_at)} to {wording.clock(last.ends_at)}",
+        hours=wording.from_to(wording.clock(first.starts_at), wording.clock(last.ends_at)),
         place=first.location.name,
         state=state.text,
         tag=_TAGS.get(state.kind, ""),
@@ -90,13 +92,16 @@ def _remarks(board: Board, run: list[Entry], state: State) -> Iterator[str]:
     if first.slot is None:
         return
     if len(run) > 1:
-        yield f"{len(run)} times of {first.slot.terms.slot_minutes} minutes"
+        words = {"count": len(run), "minutes": first.slot.terms.slot_minutes}
+        yield gettext("%(count)s times of %(minutes)s minutes") % words
     if first.slot.capacity > 1 and (first.appointments or state.kind == "open"):
-        yield f"{_free(run)} of {first.slot.capacity * len(run)} places free"
+        words = {"free": _free(run), "places": first.slot.capacity * len(run)}
+        yield gettext("%(free)s of %(places)s places free") % words
     if state.kind != "held":
-        yield from (f"1 place {held_until(hold)}" for hold in board.held(first))
+        one_held = gettext("1 place held until %(time)s")
+        yield from (one_held % {"time": end_of(hold)} for hold in board.held(first))
     if first.appointments and board.is_extra(first):
-        yield "Extra hours"
+        yield gettext("Extra hours")
 
 
 def _free(run: Iterable[Entry]) -> int:
@@ -108,7 +113,8 @@ def _warning(entry: Entry) -> str:
     if not entry.appointments:
         return ""
     if entry.slot is None:
-        return "Outside your hours now"
+        return gettext("Outside your hours now")
     if Reason.ON_LEAVE in entry.slot.reasons:
-        return "You are on leave then"
-    return "Place not in use now" if Reason.PLACE_CLOSED in entry.slot.reasons else ""
+        return gettext("You are on leave then")
+    is_closed = Reason.PLACE_CLOSED in entry.slot.reasons
+    return gettext("Place not in use now") if is_closed else ""

@@ -57,7 +57,7 @@ def appointment_move(request: SignedInRequest, appointment_id: UUID) -> HttpResp
         return page.times()
     form = MoveForm(given, places=page.places)
     if not form.is_valid():
-        return page.times(problem="Choose one of the free times.", status=422)
+        return page.times(problem=gettext("Choose one of the free times."), status=422)
     return _move(page, form) if request.method == "POST" else page.confirm(form)
 
 
@@ -75,7 +75,9 @@ def _move(page: "_Page", form: MoveForm) -> HttpResponse:
     except (actions.Stale, actions.NotMovable):
         return page.changed(form)
     except actions.SlotRefused:
-        lost = f"{_moment(form.chosen_start)} is not free any more. Nothing was changed."
+        lost = gettext("%(moment)s is not free any more. Nothing was changed.") % {
+            "moment": wording.date_at(form.chosen_start)
+        }
         return page.times(problem=lost, status=409)
     messages.success(
         request,
@@ -106,7 +108,7 @@ class _Page:
         context = {
             **shown(self.mine),
             "form": form,
-            "to": _moment(form.chosen_start),
+            "to": wording.date_at(form.chosen_start),
             "to_place": form.chosen_place,
         }
         return render(self.request, "scheduling/appointment_move_confirm.html", context)
@@ -119,7 +121,8 @@ class _Page:
         seen = form.cleaned_data["seen"].astimezone(now_it_is.local_time.tzinfo)
         history = steps_of(now_it_is, self.request.user)
         fresh = replace(self, mine=now_it_is)
-        return fresh.times(before=_moment(seen), change=history[0] if history else None, status=409)
+        before, change = wording.date_at(seen), history[0] if history else None
+        return fresh.times(before=before, change=change, status=409)
 
     def times(
         self, *, problem: str = "", before: str = "", change: Step | None = None, status: int = 200
@@ -205,13 +208,10 @@ def _choice(mine: Appointment, slot: Slot, place: DoctorLocation) -> Choice:
     }
     return Choice(
         text=f"{wording.clock(start)}{mode}",
-        name=f"{wording.day_and_month(start.date())} at {place.name}",
+        name=gettext("%(day)s at %(place)s")
+        % {"day": wording.day_and_month(start.date()), "place": place.name},
         href=f"?{urlencode(chosen)}",
     )
-
-
-def _moment(at: datetime) -> str:
-    return f"{wording.full_date(at.date())} at {wording.clock(at)}"
 
 
 def _iso(at: datetime) -> str:

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from registry.models import Doctor, DoctorLocation, InsuranceProvider
 from scheduling import slots, wording
-from scheduling.models import Appointment, AvailabilityException
+from scheduling.models import Appointment, AvailabilityException, DayOfWeek
 from scheduling.slots import Reason, Schedule, Slot
 from scheduling.views import links
 from scheduling.views.board import Change, held_until
@@ -124,35 +125,45 @@ def case_of(facts: Facts, place: DoctorLocation, at: time) -> Case | None:
 
 
 def _outside_hours(case: Case) -> Iterator[Cause]:
-    day, name = case.facts.day, f"{case.facts.day:%A}"
+    day = case.facts.day
+    words = {"place": case.place.name, "weekday": DayOfWeek(day.weekday()).label}
     periods = sorted(
         (window.start, window.end)
         for window in case.facts.schedule.windows
         if window.terms.location_id == case.place.pk and any(window.dates(day, day))
     )
-    hours = " and ".join(wording.period(*period) for period in periods)
+    words["hours"] = wording.listed(wording.period(*period) for period in periods)
     text = (
-        f"Your hours at {case.place.name} that {name}: {hours}."
-        if hours
-        else f"You have no weekly hours at {case.place.name} that {name}."
+        gettext("Your hours at %(place)s that %(weekday)s: %(hours)s.")
+        if periods
+        else gettext("You have no weekly hours at %(place)s that %(weekday)s.")
     )
     add = links.extra_hours(case.starts_at, case.starts_at + _HOUR, case.place.pk)
     change = links.weekly_hours(day, case.place.pk)
-    fixes = (Fix("Add extra hours for this date", add), Fix(f"Change {name} hours", change))
-    yield Cause("It is outside your hours", text, () if case.is_past else fixes)
+    fixes = (
+        Fix(gettext("Add extra hours for this date"), add),
+        Fix(gettext("Change %(weekday)s hours") % words, change),
+    )
+    title = gettext("It is outside your hours")
+    yield Cause(title, text % words, () if case.is_past else fixes)
 
 
 def _between_slots(case: Case) -> Iterator[Cause]:
     before = [slot for slot in case.nearby if slot.starts_at < case.starts_at]
     after = [slot for slot in case.nearby if slot.starts_at > case.starts_at]
     near = [slot.starts_at.astimezone(case.starts_at.tzinfo) for slot in [*before[-1:], *after[:1]]]
-    starts = " and ".join(wording.clock(start) for start in near)
-    text = f"The nearest visits start at {starts}." if near else "No visit starts near it."
+    starts = wording.listed(wording.clock(start) for start in near)
+    text = (
+        gettext("The nearest visits start at %(starts)s.") % {"starts": starts}
+        if near
+        else gettext("No visit starts near it.")
+    )
+    check = gettext("Check %(time)s")
     fixes = (
-        Fix(f"Check {wording.clock(start)}", links.why(start, case.place.pk), VISITS)
+        Fix(check % {"time": wording.clock(start)}, links.why(start, case.place.pk), VISITS)
         for start in near
     )
-    yield Cause("No visit starts at this time", text, tuple(fixes))
+    yield Cause(gettext("No visit starts at this time"), text, tuple(fixes))
 
 
 def _on_leave(case: Case) -> Iterator[Cause]:
@@ -165,88 +176,109 @@ def _on_leave(case: Case) -> Iterator[Cause]:
         ):
             edit = reverse("scheduling:exception_edit", args=[change.row.pk])
             text = f"{change.where}: {change.when}."
-            yield Cause("You are on leave", text, (Fix("Change or end this leave", edit),))
+            fix = Fix(gettext("Change or end this leave"), edit)
+            yield Cause(gettext("You are on leave"), text, (fix,))
 
 
 def _place_closed(case: Case) -> Iterator[Cause]:
     edit = reverse("registry:place_edit", args=[case.place.pk])
-    text = f"In your profile, {case.place.name} is not in use."
-    yield Cause("The place is not in use", text, (Fix("Open this place again", edit, None),))
+    text = gettext("In your profile, %(place)s is not in use.") % {"place": case.place.name}
+    fix = Fix(gettext("Open this place again"), edit, None)
+    yield Cause(gettext("The place is not in use"), text, (fix,))
 
 
 def _taken(case: Case) -> Iterator[Cause]:
     for visit in case.facts.visits:
         if not (visit.appointment_time < case.ends_at and case.starts_at < visit.ends_at):
             continue
-        where = "" if visit.location_id == case.place.pk else f" at {visit.location.name}"
+        is_elsewhere = visit.location_id != case.place.pk
         if visit.status == Appointment.Status.HELD:
-            text = "It is free again by then, unless the insurer books. There is nothing to do."
-            yield Cause(f"An insurer keeps it: {held_until(visit)}{where}", text)
-            continue
-        edit = reverse("scheduling:appointment", args=[visit.pk])
-        starts_at, ends_at = visit.local_time, visit.ends_at.astimezone(visit.local_time.tzinfo)
-        text = (
-            f"{visit.external_appointment_id}, {wording.clock(starts_at)} to "
-            f"{wording.clock(ends_at)}{where}, token {visit.token_number}."
-        )
-        open_it = Fix("Open, move or cancel it", edit, VISITS)
-        yield Cause(f"{visit.insurance_provider} has booked it", text, (open_it,))
+            yield _held(visit, is_elsewhere=is_elsewhere)
+        else:
+            yield _booked(visit, is_elsewhere=is_elsewhere)
+
+
+def _held(visit: Appointment, *, is_elsewhere: bool) -> Cause:
+    words = {"held": held_until(visit), "place": visit.location.name}
+    title = (
+        gettext("An insurer keeps it: %(held)s at %(place)s")
+        if is_elsewhere
+        else gettext("An insurer keeps it: %(held)s")
+    )
+    text = gettext("It is free again by then, unless the insurer books. There is nothing to do.")
+    return Cause(title % words, text)
+
+
+def _booked(visit: Appointment, *, is_elsewhere: bool) -> Cause:
+    starts_at, ends_at = visit.local_time, visit.ends_at.astimezone(visit.local_time.tzinfo)
+    words = {
+        "reference": visit.external_appointment_id,
+        "times": wording.from_to(wording.clock(starts_at), wording.clock(ends_at)),
+        "place": visit.location.name,
+        "token": visit.token_number,
+    }
+    text = (
+        gettext("%(reference)s, %(times)s at %(place)s, token %(token)s.")
+        if is_elsewhere
+        else gettext("%(reference)s, %(times)s, token %(token)s.")
+    )
+    title = gettext("%(insurer)s has booked it") % {"insurer": visit.insurance_provider}
+    edit = reverse("scheduling:appointment", args=[visit.pk])
+    return Cause(title, text % words, (Fix(gettext("Open, move or cancel it"), edit, VISITS),))
 
 
 def _day_full(case: Case) -> Iterator[Cause]:
     most = case.facts.schedule.rules.most_per_day
-    text = f"Your booking rules take at most {most} a day, and so many have booked."
-    yield Cause("The day is full", text, _rules(case))
+    text = gettext("Your booking rules take at most %(most)s a day, and so many have booked.")
+    yield Cause(gettext("The day is full"), text % {"most": most}, _rules(case))
 
 
 def _too_soon(case: Case) -> Iterator[Cause]:
     if case.is_past:
-        yield Cause("This time is over", "Only times to come can be booked.")
+        yield Cause(gettext("This time is over"), gettext("Only times to come can be booked."))
         return
     lead = case.facts.schedule.rules.lead_time
-    text = (
-        f"Your booking rules ask for {wording.duration(lead)} of notice, so it could be booked "
-        f"until {_moment(case.starts_at - lead)}."
+    words = {"lead": wording.duration(lead), "moment": wording.date_at(case.starts_at - lead)}
+    text = gettext(
+        "Your booking rules ask for %(lead)s of notice, so it could be booked until %(moment)s."
     )
-    yield Cause("It is too soon", text, _rules(case))
+    yield Cause(gettext("It is too soon"), text % words, _rules(case))
 
 
 def _beyond_horizon(case: Case) -> Iterator[Cause]:
     horizon = case.facts.schedule.rules.horizon
-    text = (
-        f"Your booking rules open times {horizon.days} days ahead, so this one opens on "
-        f"{_moment(case.starts_at - horizon)}."
+    words = {"days": horizon.days, "moment": wording.date_at(case.starts_at - horizon)}
+    text = gettext(
+        "Your booking rules open times %(days)s days ahead, so this one opens on %(moment)s."
     )
-    yield Cause("It is not open for booking yet", text, _rules(case))
+    yield Cause(gettext("It is not open for booking yet"), text % words, _rules(case))
 
 
 def _credential_expired(case: Case) -> Iterator[Cause]:
     until = case.facts.schedule.credential_until
     assert until is not None
     last = until.astimezone(ZoneInfo(case.facts.doctor.timezone)).date() - _DAY
-    text = (
-        f"As far as we know, it is valid until {wording.full_date(last)}. Upload the renewed "
-        "certificate; an admin then checks it."
-    )
-    fix = Fix("Renew your registration", reverse("registry:credential_list"), None)
-    yield Cause("Your registration ends before it", text, (fix,))
+    text = gettext(
+        "As far as we know, it is valid until %(last)s. Upload the renewed certificate; "
+        "an admin then checks it."
+    ) % {"last": wording.full_date(last)}
+    fix = Fix(gettext("Renew your registration"), reverse("registry:credential_list"), None)
+    yield Cause(gettext("Your registration ends before it"), text, (fix,))
 
 
 def _not_consented(case: Case) -> Iterator[Cause]:
     insurer = case.facts.insurer
     assert insurer is not None
-    see = Fix(f"What {insurer} sees", reverse("docport:insurer", args=[insurer.slug]), None)
-    text = f"{insurer} is not among those with whom you share appointments now."
-    yield Cause(f"{insurer} may not book with you", text, (see,))
+    words = {"insurer": insurer}
+    page = reverse("docport:insurer", args=[insurer.slug])
+    see = Fix(gettext("What %(insurer)s sees") % words, page, None)
+    text = gettext("%(insurer)s is not among those with whom you share appointments now.") % words
+    yield Cause(gettext("%(insurer)s may not book with you") % words, text, (see,))
 
 
 def _rules(case: Case) -> tuple[Fix, ...]:
-    fix = Fix("Change your booking rules", reverse("scheduling:booking_rules"))
+    fix = Fix(gettext("Change your booking rules"), reverse("scheduling:booking_rules"))
     return () if case.is_past else (fix,)
-
-
-def _moment(at: datetime) -> str:
-    return f"{wording.full_date(at.date())} at {wording.clock(at)}"
 
 
 _CAUSES: dict[Reason, Callable[[Case], Iterator[Cause]]] = {

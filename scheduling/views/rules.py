@@ -2,7 +2,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods
 
 from registry.http import SignedInRequest, doctor_of
@@ -37,19 +37,31 @@ def booking_rules(request: SignedInRequest) -> HttpResponse:
 
 def in_words(rules: Rules) -> str:
     """Say what rules mean."""
-    until = "the last minute"
+    until = gettext("the last minute")
     if rules.lead_time:
-        until = f"{_length(rules)} before the visit"
-    days = rules.horizon.days
-    words = f"Insurers can book from {days} day{'' if days == 1 else 's'} ahead until {until}"
-    if rules.most_per_day:
-        patients = "patient" if rules.most_per_day == 1 else "patients"
-        words += f", and at most {rules.most_per_day} {patients} a day"
-    return f"{words}."
+        until = gettext("%(length)s before the visit") % {"length": _length(rules)}
+    most = ngettext("%(count)s patient", "%(count)s patients", rules.most_per_day or 0)
+    words = {
+        "days": _days(rules.horizon.days),
+        "until": until,
+        "patients": most % {"count": rules.most_per_day},
+    }
+    if not rules.most_per_day:
+        return gettext("Insurers can book from %(days)s ahead until %(until)s.") % words
+    return (
+        gettext(
+            "Insurers can book from %(days)s ahead until %(until)s, and at most %(patients)s a day."
+        )
+        % words
+    )
 
 
 def _length(rules: Rules) -> str:
     days, rest = divmod(rules.lead_time.total_seconds(), 24 * 60 * 60)
     if rest or not days:
         return wording.duration(rules.lead_time)
-    return f"{days:.0f} day{'' if days == 1 else 's'}"
+    return _days(int(days))
+
+
+def _days(count: int) -> str:
+    return ngettext("%(count)s day", "%(count)s days", count) % {"count": count}

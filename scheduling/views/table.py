@@ -3,6 +3,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from django.urls import reverse
+from django.utils.dateformat import format as formatted
+from django.utils.translation import gettext
 
 from scheduling import wording
 from scheduling.diary import Entry
@@ -68,17 +70,21 @@ def _column(board: Board, day: date, *, is_today: bool) -> DayColumn:
     return DayColumn(
         day,
         title=wording.day_and_month(day),
-        short=f"{day:%a} {day.day}",
-        summary=f"{booked} booked, {free} free" if is_open else _why_closed(board, entries),
+        short=formatted(day, "D j"),
+        summary=_counts(booked, free) if is_open else _why_closed(board, entries),
         is_open=is_open,
         is_today=is_today,
     )
 
 
+def _counts(booked: int, free: int) -> str:
+    return gettext("%(booked)s booked, %(free)s free") % {"booked": booked, "free": free}
+
+
 def _why_closed(board: Board, entries: list[Entry]) -> str:
     """Say why nothing of a day is free, when it is one and the same reason."""
     states = {board.state(entry).text for entry in entries}
-    return states.pop() if len(states) == 1 else "nothing open"
+    return states.pop() if len(states) == 1 else gettext("nothing open")
 
 
 def _cell(board: Board, day: date, at: time, entries: list[Entry]) -> Cell:
@@ -87,12 +93,15 @@ def _cell(board: Board, day: date, at: time, entries: list[Entry]) -> Cell:
     name = f"{wording.day_and_month(day)}, {wording.clock(at)}"
     lasting = [one for one in entries if _wall(one.starts_at) <= then < _wall(one.ends_at)]
     if not lasting:
-        return Cell(name, "", (Link(f"{name}: outside your hours", "", links.why(then)),))
+        outside = gettext("outside your hours")
+        return Cell(name, "", (Link(f"{name}: {outside}", "", links.why(then)),))
     # Hours may have changed since somebody booked; who comes is never hidden by what is free now.
     first = min(lasting, key=lambda one: (not one.appointments, _wall(one.starts_at) < then))
     starts, state = _wall(first.starts_at), board.state(first)
     if starts < then:
-        return Cell(f"{name}: {state.text} since {wording.clock(starts)}", state.kind)
+        since = gettext("%(state)s since %(time)s")
+        lasts = since % {"state": state.text, "time": wording.clock(starts)}
+        return Cell(f"{name}: {lasts}", state.kind)
     told = [one for one in lasting if one.appointments and _wall(one.starts_at) == then] or [first]
     extra = " extra" if board.is_extra(first) else ""
     return Cell(
@@ -115,7 +124,7 @@ def _links(board: Board, name: str, entry: Entry) -> Iterator[Link]:
         address = reverse("scheduling:appointment", args=[one.pk])
         if several:
             who = f"{one.insurance_provider}, {one.external_appointment_id}"
-            token = f"Token {one.token_number}"
+            token = gettext("Token %(number)s") % {"number": one.token_number}
             yield Link(f"{name}: {who}, {token}", token, address)
         else:
             yield Link(f"{name}: {state.text}", str(one.insurance_provider), address)

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from registry.http import SignedInRequest, doctor_of, may
@@ -117,11 +118,11 @@ def _facts(doctor: Doctor, day: date, insurer: InsuranceProvider | None, at: dat
 
 
 def _skipped(day: date, wall: time, places: Sequence[DoctorLocation]) -> str:
-    zones = " and ".join(sorted({wording.zone_name(place.timezone) for place in places}))
-    return (
-        f"There is no {wording.clock(wall)} on {wording.full_date(day)} in {zones}: "
-        "the clock goes forward past it. Enter a later time."
-    )
+    zones = wording.listed(sorted({wording.zone_name(place.timezone) for place in places}))
+    return gettext(
+        "There is no %(time)s on %(date)s in %(zones)s: the clock goes forward past it. "
+        "Enter a later time."
+    ) % {"time": wording.clock(wall), "date": wording.full_date(day), "zones": zones}
 
 
 def _answer(request: SignedInRequest, case: Case) -> Answer:
@@ -134,7 +135,6 @@ def _told(request: SignedInRequest, cause: Cause) -> Told:
     fixes = [fix for fix in cause.fixes if may(request, fix.permission)]
     if fixes or not cause.fixes:
         return Told(cause, fixes, "")
-    is_doctors = cause.fixes[0].permission is None
-    return Told(
-        cause, [], "Only the doctor can change this." if is_doctors else "Ask who keeps the hours."
-    )
+    if cause.fixes[0].permission is None:
+        return Told(cause, [], gettext("Only the doctor can change this."))
+    return Told(cause, [], gettext("Ask who keeps the hours."))

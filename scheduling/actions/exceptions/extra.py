@@ -5,6 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from registry.actions import versions
 from registry.actions.refusals import Refused
@@ -49,7 +50,8 @@ class OpensNothing(Refused):
     def __init__(self, leave: AvailabilityException, doctor: Doctor, at: datetime) -> None:
         self.leave = leave
         super().__init__(
-            f"You are on leave then: {_when(leave, doctor, at)}. Change the leave first."
+            gettext("You are on leave then: %(when)s. Change the leave first.")
+            % {"when": _when(leave, doctor, at)}
         )
 
 
@@ -59,8 +61,10 @@ class ExtraHoursOverlap(Refused):
     def __init__(self, other: AvailabilityException, doctor: Doctor, at: datetime) -> None:
         self.other = other
         super().__init__(
-            f"There are other extra hours at this time: {_when(other, doctor, at)}. "
-            "Change or remove those first."
+            gettext(
+                "There are other extra hours at this time: %(when)s. Change or remove those first."
+            )
+            % {"when": _when(other, doctor, at)}
         )
 
 
@@ -203,12 +207,13 @@ def _check_fit(extra: AvailabilityException) -> None:
     terms = VisitTerms.of(extra)
     visit = terms.slot_duration_minutes
     if minutes < visit:
-        raise DoesNotFit(f"This is shorter than one visit of {visit} minutes.")
+        text = gettext("This is shorter than one visit of %(visit)s minutes.")
+        raise DoesNotFit(text % {"visit": visit})
     if not terms.buffer_minutes and minutes % visit:
-        raise DoesNotFit(
-            f"This does not fit visits of {visit} minutes: {minutes % visit} minutes would be "
-            "left over."
+        text = gettext(
+            "This does not fit visits of %(visit)s minutes: %(rest)s minutes would be left over."
         )
+        raise DoesNotFit(text % {"visit": visit, "rest": minutes % visit})
 
 
 def _check_leave(extra: AvailabilityException, at: datetime) -> None:

@@ -3,6 +3,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from registry.actions import versions
 from registry.actions.refusals import Refused
@@ -20,7 +21,9 @@ class ReasonTooLong(Refused):
     """The private reason has more than `LONGEST_REASON` letters; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__(f"Use at most {LONGEST_REASON} letters for the reason.")
+        super().__init__(
+            gettext("Use at most %(most)s letters for the reason.") % {"most": LONGEST_REASON}
+        )
 
 
 @transaction.atomic(durable=True)

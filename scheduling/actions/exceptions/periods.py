@@ -4,6 +4,9 @@ from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from registry.actions.refusals import Refused
 from registry.models import Doctor, DoctorLocation
 from scheduling.actions.hours import MOST_AHEAD
@@ -12,8 +15,11 @@ from scheduling.models import AvailabilityException
 LONGEST_LEAVE = timedelta(days=366)
 LONGEST_EXTRA_HOURS = timedelta(hours=24)
 _LONGEST = {
-    AvailabilityException.Kind.CLOSED: (LONGEST_LEAVE, "Leave lasts a year at most."),
-    AvailabilityException.Kind.EXTRA: (LONGEST_EXTRA_HOURS, "Extra hours last 24 hours at most."),
+    AvailabilityException.Kind.CLOSED: (LONGEST_LEAVE, _("Leave lasts a year at most.")),
+    AvailabilityException.Kind.EXTRA: (
+        LONGEST_EXTRA_HOURS,
+        _("Extra hours last 24 hours at most."),
+    ),
 }
 
 
@@ -30,7 +36,7 @@ class EndsBeforeStart(PeriodRefused):
     """The period has no length; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("The end must be after the start.")
+        super().__init__(gettext("The end must be after the start."))
 
 
 class LastsTooLong(PeriodRefused):
@@ -41,14 +47,14 @@ class IsOver(PeriodRefused):
     """The period is over, and what is over stays as it was; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("This time is over already.")
+        super().__init__(gettext("This time is over already."))
 
 
 class TooFarAhead(PeriodRefused):
     """The period ends in a time that nobody plans for; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("It can be within two years from today.")
+        super().__init__(gettext("It can be within two years from today."))
 
 
 class BeginsBeforeToday(PeriodRefused):
@@ -57,7 +63,7 @@ class BeginsBeforeToday(PeriodRefused):
     field = "starts_at"
 
     def __init__(self) -> None:
-        super().__init__("It can begin today at the earliest.")
+        super().__init__(gettext("It can begin today at the earliest."))
 
 
 class HasBegun(PeriodRefused):
@@ -66,7 +72,7 @@ class HasBegun(PeriodRefused):
     field = "starts_at"
 
     def __init__(self) -> None:
-        super().__init__("It has begun, so only its end can change.")
+        super().__init__(gettext("It has begun, so only its end can change."))
 
 
 class Period(NamedTuple):
@@ -148,4 +154,4 @@ def check_length(exception: AvailabilityException) -> None:
     """
     longest, text = _LONGEST[AvailabilityException.Kind(exception.kind)]
     if exception.ends_at - exception.starts_at > longest:
-        raise LastsTooLong(text)
+        raise LastsTooLong(str(text))

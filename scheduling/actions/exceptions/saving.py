@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import IntegrityError
+from django.utils.translation import gettext
 
 from registry import ledger
 from registry.actions import versions
@@ -34,14 +35,16 @@ class NoLongerThere(Refused):
     """Somebody has removed it, or joined it with another; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("It is no longer there: somebody removed it or joined it with another.")
+        super().__init__(
+            gettext("It is no longer there: somebody removed it or joined it with another.")
+        )
 
 
 class ChangedMeanwhile(Refused):
     """The database holds hours that overlap, which came without a lock; nothing was changed."""
 
     def __init__(self) -> None:
-        super().__init__("Somebody else was changing these hours. Please try again.")
+        super().__init__(gettext("Somebody else was changing these hours. Please try again."))
 
 
 def lock_both(exception: AvailabilityException) -> tuple[Doctor, AvailabilityException]:
