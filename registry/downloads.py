@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
+from django.utils.translation import get_language, override
 
 # A spreadsheet takes a cell that begins with one of these for a formula, and runs it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -14,9 +15,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def csv_response(
     file_name: str, *, header: list[str], rows: Iterable[Iterable[object]]
 ) -> StreamingHttpResponse:
-    """Answer with rows as CSV in UTF-8, row by row, so that a long list needs no memory."""
+    """Answer with rows as CSV in UTF-8, row by row, so that a long list needs no memory.
+
+    The rows are made when the request is over, in the language that it had.
+    """
     return StreamingHttpResponse(
-        _lines(header, rows),
+        _lines(header, _spoken(rows, get_language())),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": content_disposition_header(
@@ -25,6 +29,17 @@ def csv_response(
             "Cache-Control": "private, no-store",
         },
     )
+
+
+def _spoken(rows: Iterable[Iterable[object]], language: str | None) -> Iterator[Iterable[object]]:
+    left = iter(rows)
+    while True:
+        with override(language):
+            try:
+                row = next(left)
+            except StopIteration:
+                return
+        yield row
 
 
 class _Lines:

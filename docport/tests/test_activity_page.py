@@ -225,6 +225,16 @@ def test_neither_page_nor_file_walks_through_what_others_did(user: User, doctor:
     assert "audit_by_doctor" in AuditLog.objects.of_doctor(doctor)[:50].explain()
 
 
+def test_the_file_speaks_the_doctors_language(client: Client, user: User, doctor: Doctor) -> None:
+    User.objects.update(language="hi")
+    done("doctor.updated", doctor, user)
+    done("doctor.updated", doctor, make_admin())
+
+    found = [(row["by"], row["what"]) for row in rows(client)]
+
+    assert found == [("DocPort के एक एडमिन", "प्रोफ़ाइल बदली"), ("आप", "प्रोफ़ाइल बदली")]
+
+
 def test_a_long_list_is_told_part_by_part(
     client: Client, user: User, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
