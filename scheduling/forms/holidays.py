@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from scheduling import wording
@@ -40,5 +41,7 @@ def key_of(one: Suggestion) -> str:
 
 
 def _words(one: Suggestion) -> str:
-    where = f", at {one.location.name}" if one.location else ""
-    return f"{wording.full_date(one.day)}: {one.name}{where}"
+    what = f"{wording.full_date(one.day)}: {one.name}"
+    if one.location is None:
+        return what
+    return gettext("%(holiday)s, at %(place)s") % {"holiday": what, "place": one.location.name}
