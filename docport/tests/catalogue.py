@@ -79,9 +79,16 @@ def marked() -> Iterator[tuple[str, str]]:
         for path in sorted((BASE_DIR / app).rglob("*.py")):
             if "tests" not in path.parts:
                 yield from _of_code(path)
-    for path in sorted((BASE_DIR / "templates").rglob("*.*")):
-        if path.relative_to(BASE_DIR / "templates").parts[0] not in _ENGLISH:
-            yield from _of_template(path)
+    for path in templates():
+        yield from _of_template(path)
+
+
+def templates() -> list[Path]:
+    """List the templates of pages and mails that doctors read."""
+    every = sorted((BASE_DIR / "templates").rglob("*.*"))
+    return [
+        path for path in every if path.relative_to(BASE_DIR / "templates").parts[0] not in _ENGLISH
+    ]
 
 
 def _of_code(path: Path) -> Iterator[tuple[str, str]]:

@@ -2,10 +2,12 @@ import re
 
 import pytest
 
-from docport.tests.catalogue import Entry, compiled, entries, marked
+from docport.tests.catalogue import Entry, compiled, entries, marked, templates
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 _TAG = re.compile(r"<[^>]*>")
+# What stands in the place of something empty; the marked way is `|default:_("None")`.
+_DEFAULT = re.compile(r"\|default(?:_if_none)?:\"([^\"]+)\"")
 
 
 def untranslated() -> list[str]:
@@ -15,6 +17,13 @@ def untranslated() -> list[str]:
 
 def test_whatever_is_marked_stands_in_the_catalogue() -> None:
     assert untranslated() == []
+
+
+def test_what_stands_for_something_empty_is_marked() -> None:
+    bare = {word for path in templates() for word in _DEFAULT.findall(path.read_text("utf-8"))}
+
+    # A language and the name of no page.
+    assert bare <= {"en", "nowhere"}
 
 
 def test_nothing_is_left_open_or_only_guessed() -> None:
