@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+from django.utils.translation import gettext
 from PIL import Image
 
 PDF, JPEG, PNG = "application/pdf", "image/jpeg", "image/png"
@@ -30,7 +31,7 @@ def inspect(content: bytes) -> str:
         if content.startswith(opening):
             _check_pdf(content) if content_type == PDF else _check_image(content, content_type)
             return content_type
-    raise CertificateRefused("The file must be a PDF, JPEG or PNG.")
+    raise CertificateRefused(gettext("The file must be a PDF, JPEG or PNG."))
 
 
 def _check_pdf(content: bytes) -> None:
@@ -41,11 +42,13 @@ def _check_pdf(content: bytes) -> None:
         pages = None if reader.is_encrypted else len(reader.pages)
     # A broken file can fail anywhere in the parser, with any error.
     except Exception as error:
-        raise CertificateRefused("The PDF is damaged. Save or scan it again.") from error
+        raise CertificateRefused(gettext("The PDF is damaged. Save or scan it again.")) from error
     if pages is None:
-        raise CertificateRefused("The PDF is locked with a password. Save it without one.")
+        text = gettext("The PDF is locked with a password. Save it without one.")
+        raise CertificateRefused(text)
     if not 1 <= pages <= MOST_PAGES:
-        raise CertificateRefused(f"The PDF must have 1 to {MOST_PAGES} pages, it has {pages}.")
+        text = gettext("The PDF must have 1 to %(most)s pages, it has %(pages)s.")
+        raise CertificateRefused(text % {"most": MOST_PAGES, "pages": pages})
 
 
 def _check_image(content: bytes, content_type: str) -> None:
@@ -55,15 +58,19 @@ def _check_image(content: bytes, content_type: str) -> None:
     except Exception as error:
         raise _damaged(name) from error
     if width * height > MOST_PIXELS:
-        raise CertificateRefused(
-            f"The picture is too large: {width} by {height} pixels. "
-            f"It may have {MOST_PIXELS // 1_000_000} million pixels."
+        text = gettext(
+            "The picture is too large: %(width)s by %(height)s pixels. "
+            "It may have %(most)s million pixels."
         )
+        words = {"width": width, "height": height, "most": MOST_PIXELS // 1_000_000}
+        raise CertificateRefused(text % words)
     if min(width, height) < FEWEST_PIXELS_A_SIDE:
-        raise CertificateRefused(
-            f"The picture is too small to read: {width} by {height} pixels. "
-            f"Each side needs at least {FEWEST_PIXELS_A_SIDE}."
+        text = gettext(
+            "The picture is too small to read: %(width)s by %(height)s pixels. "
+            "Each side needs at least %(least)s."
         )
+        words = {"width": width, "height": height, "least": FEWEST_PIXELS_A_SIDE}
+        raise CertificateRefused(text % words)
     try:
         _read_through(content, name)
     except Exception as error:
@@ -80,4 +87,5 @@ def _read_through(content: bytes, name: str) -> None:
 
 
 def _damaged(name: str) -> CertificateRefused:
-    return CertificateRefused(f"The {name} is damaged. Save it or take the picture again.")
+    text = gettext("The %(kind)s is damaged. Save it or take the picture again.")
+    return CertificateRefused(text % {"kind": name})

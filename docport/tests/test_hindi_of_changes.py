@@ -4,13 +4,21 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
 
 from docport.tests.english import english_on
 from registry.models import Doctor, DoctorLocation, InsuranceProvider
-from registry.tests.factories import NOW, make_doctor, make_location, make_provider, make_user
+from registry.tests.factories import (
+    NOW,
+    make_doctor,
+    make_draft_doctor,
+    make_location,
+    make_provider,
+    make_user,
+)
 from scheduling.forms import HolidaysForm
 from scheduling.holidays import Suggestion
 from scheduling.models import Appointment, AvailabilityException
@@ -244,3 +252,18 @@ def test_a_holiday_of_one_place(place: DoctorLocation) -> None:
         form = HolidaysForm(suggestions=[holiday])
 
     assert "मंगलवार 24 नवंबर 2026: गुरु नानक जयंती, सिटी क्लिनिक" in str(form)
+
+
+def test_papers_that_are_refused_and_what_is_missing(client: Client) -> None:
+    draft = make_draft_doctor()
+    client.force_login(make_user(doctor=draft, language="hi", email="naya@example.org"))
+    reader = Reader(client)
+
+    for content in (b"nothing", b"%PDF-1.7 broken", b"\xff\xd8\xff broken"):
+        file = SimpleUploadedFile("kagaz.pdf", content)
+        given = {"kind": "DEGREE", "degree": "एमबीबीएस", "institution": "एम्स", "year": "2001"}
+        reader.post(reverse("registry:credential_add"), given | {"certificate": file})
+    page = reader.post(reverse("registry:submit"), {"attest": "on"})
+
+    assert "पूरा नाम, फ़ोन, पंजीकरण नंबर, विशेषज्ञता, एक जगह" in page
+    assert reader.met == set()

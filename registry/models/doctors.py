@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Concat, Lower, Upper
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from registry.constraints import at_least, both_or_neither, one_of, only_when, subset_of
@@ -130,10 +131,10 @@ class Doctor(Timestamped):
     def lacks(self) -> list[str]:
         """Name what an admin needs before this doctor can become active."""
         needed = {
-            "full name": self.full_name,
-            "phone": self.phone,
-            "registration number": self.registration_number,
-            "specialization": self.specialization,
+            gettext("full name"): self.full_name,
+            gettext("phone"): self.phone,
+            gettext("registration number"): self.registration_number,
+            gettext("specialization"): self.specialization,
         }
         return [label for label, value in needed.items() if not value]
 
@@ -142,9 +143,9 @@ class Doctor(Timestamped):
         usable = DoctorCredential.objects.filter(doctor=self).usable_on(day)
         lacks = self.lacks
         if not DoctorLocation.objects.filter(doctor=self, is_active=True).exists():
-            lacks.append("a place")
+            lacks.append(gettext("a place"))
         if not usable.exists():
-            lacks.append("a certificate")
+            lacks.append(gettext("a certificate"))
         return lacks
 
     @property
