@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 CALLED_SO = {"DocPort", "HPR", "JSON", "CSV", "JWS", "SHA", "RFC", "JOSE", "PDF", "API", "OPD"}
 CALLED_SO |= {"JPEG", "PNG", "MB", "MBBS", "MD", "Ed25519", "TS", "canonical", "hi", "IN", "Dr"}
 CALLED_SO |= {"am", "pm", "Data", "Protection", "Board", "of", "India"}
+# A degree, as it stands on the paper.
+CALLED_SO |= {"General", "Medicine"}
 # As they stand on the keys.
 CALLED_SO |= {"Home", "End", "Enter"}
 # The notice of 2026-11 calls these so, and what doctors agreed to is never edited.
